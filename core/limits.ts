@@ -1,0 +1,34 @@
+/** Every bound of dits in one place. Sizes are in bytes unless the name says otherwise. */
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+/** The largest chunk that any profile may cut, and that a reader accepts. */
+export const chunkBytesMax = 1 * MiB
+/** The largest object other than a chunk: a node of a tree or list, a manifest, a commit, a tag. */
+export const objectBytesMax = 16 * MiB
+/** Rows in one node of a search tree: a node never has more, and only the last of a level has fewer than the minimum. */
+export const nodeRowsMin = 16
+export const nodeRowsMax = 256
+/** Levels in one search tree. 16 rows at least a node: 12 levels hold more than 2^48 rows. */
+export const nodeLevelsMax = 12
+/** Bytes of one file or directory name in a tree. */
+export const nameBytesMax = 1024
+/** Directories nested in each other in one tree. */
+export const treeDepthMax = 512
+/** Segments in one manifest. */
+export const segmentsMax = 65_536
+/** A pack is closed when it reaches this size. */
+export const packBytesTarget = 64 * MiB
+/** A pack is never longer than this: offsets are 32-bit. */
+export const packBytesMax = 1024 * MiB
+/** Records in one pack. */
+export const packRecordsMax = 1 << 20
+/** Read buffer of the ingest and checkout pipelines. */
+export const readBytes = 2 * MiB
+/** Memory that the table of known chunks may take; beyond it the sorted indexes answer. */
+export const knownTableBytesMax = 512 * MiB
+/** Values that are read whole from a ByteStore: refs, configs, operation records. */
+export const smallValueBytesMax = 16 * MiB
+/** Parents of one commit. */
+export const parentsMax = 64
