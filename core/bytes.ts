@@ -18,7 +18,7 @@ export function pathFromText(text: string): BytePath {
 
 /** The byte string of raw bytes. */
 export function pathFromBytes(bytes: Uint8Array): BytePath {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice() as BytePath
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1') as BytePath
 }
 
 /** The text to show a person; bytes that are not UTF-8 appear as U+FFFD. */
@@ -57,7 +57,7 @@ export function comparePaths(a: string, b: string): number {
 }
 
 export function toHex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).hexSlice()
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
 }
 
 export function fromHex(hex: string): Uint8Array {

@@ -1,0 +1,136 @@
+import { DitsError } from '../errors.ts'
+import { idToBytes, type Id } from '../objects/id.ts'
+import type { ByteStore } from '../store/byte-store.ts'
+import { PackIndex, type PackRow } from './pack-index.ts'
+import { indexKey } from './pack-writer.ts'
+
+const indexBytesMax = 96 * 1024 * 1024
+
+/** Where an object lies. */
+export interface Located extends PackRow {
+  pack: string
+}
+
+/**
+ * The packs of a repository by their indexes. Indexes are loaded when they are
+ * first asked and kept while they fit in a bound; the one that answered last is
+ * asked first, because neighbours follow.
+ */
+export class PackSet {
+  /** Names of the packs, oldest first. */
+  names: readonly string[] = []
+  private readonly store: ByteStore
+  private readonly indexes = new Map<string, PackIndex>()
+  private indexBytes = 0
+  private lastHit: PackIndex | undefined
+
+  private constructor(store: ByteStore) {
+    this.store = store
+  }
+
+  static async open(store: ByteStore): Promise<PackSet> {
+    const set = new PackSet(store)
+    await set.refresh()
+    return set
+  }
+
+  /** Looks which packs there are now. */
+  async refresh(): Promise<void> {
+    const names: string[] = []
+    for await (const key of this.store.list('packs/')) {
+      if (key.endsWith('.idx')) names.push(key.slice('packs/'.length, -'.idx'.length))
+    }
+    this.names = names
+    for (const name of this.indexes.keys()) if (!names.includes(name)) this.forget(name)
+  }
+
+  /** The index of a pack. Throws `index-damaged`, and `pack-missing` where there is none. */
+  async index(name: string): Promise<PackIndex> {
+    const known = this.indexes.get(name)
+    if (known) return known
+    const stored = await this.store.get(indexKey(name), { offset: 0, length: 64 * 1024 * 1024 })
+    if (!stored) throw new DitsError('pack-missing', `the index of pack '${name}' is missing`, { hint: 'run: dits fsck' })
+    const index = PackIndex.decode(name, stored.bytes)
+    this.remember(index)
+    return index
+  }
+
+  /** Where an object is; `undefined` where no pack holds it. */
+  async locate(id: Id): Promise<Located | undefined> {
+    const bytes = idToBytes(id)
+    return this.locateNow(bytes) ?? (await this.locateAnywhere(bytes))
+  }
+
+  /** Where an object is, asking only the pack that answered last. */
+  locateNow(id: Uint8Array): Located | undefined {
+    const rank = this.lastHit ? this.lastHit.find(id) : -1
+    return rank < 0 ? undefined : { ...this.lastHit!.row(rank), pack: this.lastHit!.name }
+  }
+
+  /** The index of a pack, where it is in memory. */
+  loadedIndex(name: string): PackIndex | undefined {
+    return this.indexes.get(name)
+  }
+
+  /** Whether some pack holds an object, as far as the indexes in memory can tell. */
+  locateLoaded(id: Uint8Array): 'held' | 'absent' | 'unknown' {
+    for (const index of this.indexes.values()) {
+      if (index.find(id) < 0) continue
+      this.lastHit = index
+      return 'held'
+    }
+    return this.indexes.size === this.names.length ? 'absent' : 'unknown'
+  }
+
+  /** Where an object is, asking every pack, the newest first. */
+  async locateAnywhere(id: Uint8Array): Promise<Located | undefined> {
+    for (let i = this.names.length - 1; i >= 0; i--) {
+      const name = this.names[i]!
+      const index = this.indexes.get(name) ?? (await this.index(name))
+      const rank = index.find(id)
+      if (rank < 0) continue
+      this.lastHit = index
+      return { ...index.row(rank), pack: name }
+    }
+    return undefined
+  }
+
+  /** Objects whose ids start with a hex prefix, at most `max` of them. */
+  async findByPrefix(prefix: string, max: number): Promise<{ id: Id; kind: PackRow['kind'] }[]> {
+    const low = Buffer.from(prefix.length % 2 ? prefix + '0' : prefix, 'hex')
+    const found = new Map<Id, PackRow['kind']>()
+    for (const name of this.names) {
+      const index = await this.index(name)
+      for (let rank = index.lowerBound(low); rank < index.count && found.size < max; rank++) {
+        const id = index.id(rank)
+        if (!id.startsWith(prefix)) break
+        found.set(id, index.row(rank).kind)
+      }
+    }
+    return [...found].map(([id, kind]) => ({ id, kind }))
+  }
+
+  /** Objects in all packs, counted from the lengths of the indexes. */
+  async countObjects(): Promise<number> {
+    let count = 0
+    for (const name of this.names) {
+      const stat = await this.store.stat(indexKey(name))
+      if (stat) count += PackIndex.countFor(stat.size)
+    }
+    return count
+  }
+
+  private remember(index: PackIndex): void {
+    while (this.indexBytes + index.size > indexBytesMax && this.indexes.size > 0) {
+      this.forget(this.indexes.keys().next().value!)
+    }
+    this.indexes.set(index.name, index)
+    this.indexBytes += index.size
+  }
+
+  private forget(name: string): void {
+    this.indexBytes -= this.indexes.get(name)?.size ?? 0
+    this.indexes.delete(name)
+    if (this.lastHit?.name === name) this.lastHit = undefined
+  }
+}

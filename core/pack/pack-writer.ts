@@ -1,0 +1,212 @@
+import { packBytesTarget } from '../limits.ts'
+import { kindCodes, type ObjectKind } from '../objects/id.ts'
+import type { ByteStore } from '../store/byte-store.ts'
+import { encodePackHeader, recordHeaderBytes, writeRecordHeader, type Codec } from './pack-format.ts'
+import { PackIndexBuilder } from './pack-index.ts'
+
+const pieceBytes = 1 << 20
+/** Pieces that may wait for the store before the writer asks its caller to wait. */
+const piecesWaitingMax = 4
+/** Finished packs whose last writes may still run while the next pack fills. */
+const packsFinishingMax = 1
+
+export function packKey(name: string): string {
+  return `packs/${name}.pack`
+}
+
+export function indexKey(name: string): string {
+  return `packs/${name}.idx`
+}
+
+/**
+ * Appends records to packs, and starts a new pack where one is full. Order of
+ * writes: a pack is durable under its name before its index is written, so a
+ * crash leaves at worst a pack that nothing refers to. Memory is bounded by a
+ * few pieces where the caller waits for `ready` between its batches.
+ */
+export class PackWriter {
+  private readonly store: ByteStore
+  private readonly nextName: () => string
+  private readonly recordsMax: number
+  private readonly onFinished: (name: string) => void
+  private open: OpenPack | undefined
+  private readonly finishing = new Set<Promise<void>>()
+  private failure: { error: unknown } | undefined
+  private readonly pool: Buffer[] = []
+
+  constructor(
+    store: ByteStore,
+    options: { nextName: () => string; recordsMax?: number; onFinished?: (name: string) => void },
+  ) {
+    this.store = store
+    this.nextName = options.nextName
+    this.recordsMax = options.recordsMax ?? 1 << 16
+    this.onFinished = options.onFinished ?? (() => {})
+  }
+
+  /** Records in the pack that is open now: the ordinal of the next record. */
+  get openCount(): number {
+    return this.open?.index.count ?? 0
+  }
+
+  /** Copies one record into the open pack. The caller waits for `ready` at least once every few megabytes. */
+  append(record: { kind: ObjectKind; codec: Codec; raw: number; id: Uint8Array; payload: Uint8Array }): void {
+    const pack = (this.open ??= this.startPack())
+    const offset = pack.length
+    writeRecordHeader(pack.header, 0, record)
+    pack.index.add(record.id, kindCodes[record.kind], record.codec, offset, record.payload.length, record.raw)
+    pack.write(pack.header)
+    pack.write(record.payload)
+    if (pack.length >= packBytesTarget || pack.index.count >= this.recordsMax) this.closePack()
+  }
+
+  /** Where the store lags behind, a promise to wait for; rejects where a write failed. */
+  ready(): Promise<void> | undefined {
+    if (this.failure) return Promise.reject(this.failure.error)
+    const pack = this.open
+    const lagging = pack && pack.pieces.waiting >= piecesWaitingMax
+    if (!lagging && this.finishing.size <= packsFinishingMax) return undefined
+    return this.wait()
+  }
+
+  /** Closes the open pack; resolves when every pack and index is durable. */
+  async finish(): Promise<void> {
+    if (this.open) this.closePack()
+    while (this.finishing.size > 0) await Promise.race(this.finishing)
+    if (this.failure) throw this.failure.error
+  }
+
+  private async wait(): Promise<void> {
+    while (!this.failure && this.finishing.size > packsFinishingMax) await Promise.race(this.finishing)
+    while (!this.failure && this.open && this.open.pieces.waiting >= piecesWaitingMax) await this.open.pieces.taken()
+    if (this.failure) throw this.failure.error
+  }
+
+  private startPack(): OpenPack {
+    const name = this.nextName()
+    const pack = new OpenPack(name, this.pool)
+    pack.write(encodePackHeader())
+    pack.stored = this.store.put(packKey(name), pack.pieces, { if: 'absent' })
+    pack.stored.catch((error: unknown) => {
+      this.failure ??= { error }
+      pack.pieces.abandon()
+    })
+    return pack
+  }
+
+  private closePack(): void {
+    const pack = this.open!
+    this.open = undefined
+    pack.end()
+    const done = this.publish(pack)
+      .catch((error: unknown) => void (this.failure ??= { error }))
+      .finally(() => this.finishing.delete(done))
+    this.finishing.add(done)
+  }
+
+  private async publish(pack: OpenPack): Promise<void> {
+    if (!(await pack.stored)) throw new Error(`pack name '${pack.name}' was used before`)
+    await this.store.put(indexKey(pack.name), pack.index.encode(pack.length), { if: 'absent' })
+    this.onFinished(pack.name)
+  }
+}
+
+/** The pack that is being filled: its bytes on their way to the store, and the rows of its index. */
+class OpenPack {
+  readonly name: string
+  readonly index = new PackIndexBuilder()
+  readonly pieces: PieceQueue
+  readonly header = Buffer.allocUnsafe(recordHeaderBytes)
+  length = 0
+  stored: Promise<boolean> = Promise.resolve(false)
+  private piece: Buffer
+  private filled = 0
+
+  constructor(name: string, pool: Buffer[]) {
+    this.name = name
+    this.pieces = new PieceQueue(pool)
+    this.piece = this.pieces.blank()
+  }
+
+  write(bytes: Uint8Array): void {
+    let from = 0
+    while (from < bytes.length) {
+      const part = Math.min(bytes.length - from, this.piece.length - this.filled)
+      this.piece.set(part === bytes.length ? bytes : bytes.subarray(from, from + part), this.filled)
+      this.filled += part
+      from += part
+      if (this.filled === this.piece.length) this.pushPiece()
+    }
+    this.length += bytes.length
+  }
+
+  end(): void {
+    if (this.filled > 0) this.pieces.push(this.piece.subarray(0, this.filled))
+    this.pieces.end()
+  }
+
+  private pushPiece(): void {
+    this.pieces.push(this.piece)
+    this.piece = this.pieces.blank()
+    this.filled = 0
+  }
+}
+
+/** Full pieces on their way to the store. A piece goes back to the pool when the store asks for the next. */
+class PieceQueue implements AsyncIterable<Uint8Array> {
+  private readonly queue: Buffer[] = []
+  private readonly pool: Buffer[]
+  private ended = false
+  private abandoned = false
+  private wakeReader: (() => void) | undefined
+  private wakeWriter: (() => void) | undefined
+
+  constructor(pool: Buffer[]) {
+    this.pool = pool
+  }
+
+  get waiting(): number {
+    return this.abandoned ? 0 : this.queue.length
+  }
+
+  blank(): Buffer {
+    return this.pool.pop() ?? Buffer.allocUnsafeSlow(pieceBytes)
+  }
+
+  push(piece: Buffer): void {
+    if (!this.abandoned) this.queue.push(piece)
+    this.wakeReader?.()
+  }
+
+  end(): void {
+    this.ended = true
+    this.wakeReader?.()
+  }
+
+  /** The store gave up: nothing waits any longer. */
+  abandon(): void {
+    this.abandoned = true
+    this.queue.length = 0
+    this.wakeWriter?.()
+  }
+
+  taken(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wakeWriter = resolve
+      if (this.abandoned) resolve()
+    })
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      const piece = this.queue.shift()
+      if (piece) {
+        this.wakeWriter?.()
+        yield piece
+        if (piece.buffer.byteLength === pieceBytes) this.pool.push(Buffer.from(piece.buffer))
+      } else if (this.ended) return
+      else await new Promise<void>((resolve) => (this.wakeReader = resolve))
+    }
+  }
+}
+

@@ -1,0 +1,103 @@
+import { DitsError } from '../errors.ts'
+import { hashObject, idFromBytes, idToBytes, type Id, type ObjectKind } from '../objects/id.ts'
+import type { ObjectReader } from '../objects/object-io.ts'
+import type { ByteStore } from '../store/byte-store.ts'
+import { decompress } from './compress.ts'
+import { packDamaged, readRecordHeader, recordCheckHolds, recordHeaderBytes } from './pack-format.ts'
+import { PackSet, type Located } from './pack-set.ts'
+import { packKey } from './pack-writer.ts'
+
+/** Small records are read with what follows them, because what follows is usually asked next. */
+const windowBytes = 128 * 1024
+const windowsMax = 16
+
+/** The objects of a repository, read from its packs. Every byte handed out has been verified against its id. */
+export class PackedObjects implements ObjectReader {
+  readonly packs: PackSet
+  private readonly store: ByteStore
+  private readonly windows: Window[] = []
+
+  private constructor(store: ByteStore, packs: PackSet) {
+    this.store = store
+    this.packs = packs
+  }
+
+  static async open(store: ByteStore): Promise<PackedObjects> {
+    return new PackedObjects(store, await PackSet.open(store))
+  }
+
+  async has(id: Id): Promise<boolean> {
+    return (await this.locate(id)) !== undefined
+  }
+
+  async read(kind: ObjectKind, id: Id): Promise<Uint8Array> {
+    const located = await this.locate(id)
+    if (!located) throw new DitsError('object-missing', `${kind} '${id}' is missing`, { hint: 'run: dits fsck' })
+    if (located.kind !== kind) throw objectDamaged(kind, id, located.pack)
+    return openRecord(await this.readRecord(located), located, kind, idToBytes(id))
+  }
+
+  /** Where an object lies, also in packs that were added since this was opened. */
+  async locate(id: Id): Promise<Located | undefined> {
+    const located = await this.packs.locate(id)
+    if (located) return located
+    const before = this.packs.names
+    await this.packs.refresh()
+    if (sameNames(before, this.packs.names)) return undefined
+    return this.packs.locate(id)
+  }
+
+  private async readRecord(located: Located): Promise<Uint8Array> {
+    const length = recordHeaderBytes + located.stored
+    for (const window of this.windows) {
+      const from = located.offset - window.offset
+      if (window.pack === located.pack && from >= 0 && from + length <= window.bytes.length) {
+        return window.bytes.subarray(from, from + length)
+      }
+    }
+    const stored = await this.store.get(packKey(located.pack), { offset: located.offset, length: Math.max(length, windowBytes) })
+    if (!stored) throw new DitsError('pack-missing', `pack '${located.pack}' is missing`, { hint: 'run: dits fsck' })
+    if (stored.bytes.length < length) throw packDamaged(located.pack, 'it is cut short')
+    this.windows.unshift({ pack: located.pack, offset: located.offset, bytes: stored.bytes })
+    if (this.windows.length > windowsMax) this.windows.pop()
+    return stored.bytes.subarray(0, length)
+  }
+}
+
+interface Window {
+  pack: string
+  offset: number
+  bytes: Uint8Array
+}
+
+/**
+ * The object in a record, verified: the record's own check, its kind, and the
+ * object's bytes against `id`. Throws `object-damaged`, naming the pack.
+ */
+export function openRecord(record: Uint8Array, located: Located, kind: ObjectKind, id: Uint8Array): Uint8Array {
+  try {
+    const header = readRecordHeader(record, 0, located.pack)
+    const payload = record.subarray(recordHeaderBytes, recordHeaderBytes + header.stored)
+    if (header.kind !== kind || header.stored !== located.stored || !recordCheckHolds(record, 0, header)) {
+      throw packDamaged(located.pack, `the record at ${located.offset} is not what was written`)
+    }
+    const bytes = decompress(header.codec, payload, header.raw)
+    if (bytes.length !== header.raw || Buffer.compare(hashObject(kind, bytes), id) !== 0) {
+      throw packDamaged(located.pack, `the object at ${located.offset} is not what its id says`)
+    }
+    return bytes
+  } catch (cause) {
+    throw objectDamaged(kind, idFromBytes(id), located.pack, cause)
+  }
+}
+
+function objectDamaged(kind: ObjectKind, id: Id, pack: string, cause?: unknown): DitsError {
+  return new DitsError('object-damaged', `${kind} '${id}' is damaged in pack '${pack}'`, {
+    hint: 'run: dits fsck --full, which names the files that it touches',
+    cause,
+  })
+}
+
+function sameNames(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, i) => name === b[i])
+}
