@@ -16,6 +16,10 @@ export const nodeLevelsMax = 12
 export const nameBytesMax = 1024
 /** Directories nested in each other in one tree. */
 export const treeDepthMax = 512
+/** Arrays nested in each other in one MessagePack record: an object, a person or a list of parents in it, one to spare. */
+export const recordDepthMax = 3
+/** Items in all the arrays of one record together. */
+export const recordItemsMax = 1024
 /** Segments in one manifest. */
 export const segmentsMax = 65_536
 /** A pack is closed when it reaches this size. */
