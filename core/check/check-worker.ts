@@ -14,7 +14,7 @@ export interface CheckJob {
 }
 
 serveBatches<CheckWorkerStart, CheckJob, PackReport, null>(async ({ start, onBytes }) => {
-  const store = await DiskStore.open(start.storeFolder)
+  const store = new DiskStore(start.storeFolder)
   return {
     run: (job) => verifyPack(store, job.pack, onBytes),
     finish: async () => {

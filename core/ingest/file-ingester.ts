@@ -8,7 +8,7 @@ import { idFromBytes, type Id } from '../objects/id.ts'
 import { encodeManifest, type ProfileName } from '../objects/manifest.ts'
 import type { PackedWriter } from '../pack/packed-writer.ts'
 import { profileFor } from '../worktree/profiles.ts'
-import type { FileStat } from '../worktree/index-file.ts'
+import { fileStatOf, type FileStat } from '../worktree/file-stat.ts'
 import { profileSizes } from './profile-sizes.ts'
 
 /** One file or link to store. */
@@ -95,7 +95,7 @@ export class FileIngester {
       const after = fstatSync(fd)
       if (!sameVersion(before, after) || after.size !== stored.size) return 'changed'
       const kind = (after.mode & 0o100) !== 0 ? 'executable' : 'file'
-      return this.finish({ path: job.path, kind, ...stored, stat: statOf(after) }, () => fstatSync(fd, { bigint: true }).mtimeNs)
+      return this.finish({ path: job.path, kind, ...stored, stat: fileStatOf(after) }, () => fstatSync(fd, { bigint: true }).mtimeNs)
     } catch (error) {
       if (isErrno(error, 'EIO', 'EISDIR')) return failure(job, 'file-unreadable', error.message)
       throw error
@@ -114,7 +114,7 @@ export class FileIngester {
       return isErrno(error, 'EINVAL') ? 'changed' : failure(job, 'file-missing', 'is not there any more')
     }
     const id = this.writer.write('chunk', bytes)
-    const link = { path: job.path, kind: 'symlink', content: 'chunk', size: bytes.length, id, hash: id, stat: statOf(stat) } as const
+    const link = { path: job.path, kind: 'symlink', content: 'chunk', size: bytes.length, id, hash: id, stat: fileStatOf(stat) } as const
     return link
   }
 
@@ -211,10 +211,6 @@ function readFully(fd: number, target: Uint8Array, offset: number, length: numbe
 
 function sameVersion(a: Stats, b: Stats): boolean {
   return a.size === b.size && a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs
-}
-
-function statOf(stat: Stats): FileStat {
-  return { mtimeMs: stat.mtimeMs, ctimeMs: stat.ctimeMs, ino: stat.ino, size: stat.size, mode: stat.mode }
 }
 
 function failure(job: IngestJob, code: IngestFailure['code'], message: string): IngestFailure {

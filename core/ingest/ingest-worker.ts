@@ -15,7 +15,7 @@ export interface IngestWorkerStart {
 }
 
 serveBatches<IngestWorkerStart, IngestJob, IngestResult, Added>(async ({ start, thread, onBytes }) => {
-  const store = await DiskStore.open(start.storeFolder)
+  const store = new DiskStore(start.storeFolder)
   const writer = new PackedWriter(store, await PackSet.open(store), start.session, thread)
   const ingester = new FileIngester(start.root, writer, { withTimes: start.withTimes, onBytes })
   return {
