@@ -122,7 +122,7 @@ function writeSegment(buffer: Buffer, segment: Segment, at: number): number {
   const plain = segment.type === 'plain'
   const parameters = plain ? new Uint8Array(0) : segment.parameters
   buffer[at] = plain ? 0 : 1
-  buffer[at + 1] = plain ? 0 : segment.codec
+  buffer.writeUInt8(plain ? 0 : segment.codec, at + 1)
   buffer.writeUInt16LE(parameters.length, at + 2)
   buffer.writeUInt32LE(0, at + 4)
   writeU64(buffer, segment.size, at + 8)
