@@ -130,14 +130,14 @@ function readEntries(
     checkFlags(flags, size, name)
     const kind = kinds[flags & kindMask] as EntryKind
     const id = ids.slice(i * 64, i * 64 + 64) as Id
-    if (flags & manifestBit) {
-      const hash = hashes.slice(hashed * 64, ++hashed * 64) as Id
-      const entry: TreeEntry = { name, kind, content: 'manifest', size, id, hash }
-      if (flags & mtimeBit) entry.mtimeNs = buffer.readBigInt64LE((mtimeOffset += mtimeBytes) - mtimeBytes)
-      return entry
+    const isManifest = (flags & manifestBit) !== 0
+    const hash = isManifest ? (hashes.slice(hashed * 64, ++hashed * 64) as Id) : id
+    const content = kind === 'directory' ? 'tree' : isManifest ? 'manifest' : 'chunk'
+    const entry: TreeEntry = { name, kind, content, size, id, hash }
+    if (flags & mtimeBit) {
+      entry.mtimeNs = buffer.readBigInt64LE(mtimeOffset)
+      mtimeOffset += mtimeBytes
     }
-    const entry: TreeEntry = { name, kind, content: kind === 'directory' ? 'tree' : 'chunk', size, id, hash: id }
-    if (flags & mtimeBit) entry.mtimeNs = buffer.readBigInt64LE((mtimeOffset += mtimeBytes) - mtimeBytes)
     return entry
   })
 }
