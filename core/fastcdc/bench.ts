@@ -7,7 +7,7 @@
  */
 import { randomFillSync } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
-import { chunkLengths, createChunker, type ChunkSizes } from './dist/index.js'
+import { chunkLengths, createChunker, type ChunkSizes } from './index.ts'
 import { plainBytes, profiles } from './test/inputs.ts'
 import { referenceLengths } from './test/reference.ts'
 
