@@ -1,7 +1,7 @@
-import type { Id } from './objects/id.ts'
-import type { RefMove } from './oplog.ts'
-import type { Head } from './refs/refs.ts'
-import type { Repo } from './repo.ts'
+import type { Id } from '../objects/id.ts'
+import type { RefMove } from '../oplog.ts'
+import type { Head } from '../refs/refs.ts'
+import type { Repo } from '../repo.ts'
 
 /** What a command is about to change besides files of the working tree. */
 export interface Change {
