@@ -1,4 +1,4 @@
-import type { BytePath } from '../bytes.ts'
+import { parentPath, rootPath, type BytePath } from '../bytes.ts'
 import type { Id } from '../objects/id.ts'
 import type { ObjectReader } from '../objects/object-io.ts'
 import type { TreeEntry } from '../objects/tree-entry.ts'
@@ -13,6 +13,7 @@ import type { PathEntry, Rename } from './renames.ts'
 /** What is known when a merge decides about the paths that both sides changed. */
 export interface MergeKnowledge {
   reader: ObjectReader
+  base: Id | undefined
   ours: Id
   theirs: Id
   walk: MergeWalk
@@ -29,6 +30,8 @@ export interface MergeKnowledge {
  */
 export class MergeDecisions {
   readonly #conflicts = new Map<BytePath, Conflict>()
+  /** Directories that a side moved something to that did not stay there. */
+  readonly #vacated = new Set<BytePath>()
   readonly #known: MergeKnowledge
   readonly #moved: Record<Side, Map<BytePath, PathEntry>>
   /** The path of the base for what a side has at a new path. */
@@ -55,6 +58,16 @@ export class MergeDecisions {
     for (const stray of strays.ours) await this.#decideStray('ours', stray)
     for (const stray of strays.theirs) await this.#decideStray('theirs', stray)
     for (const dispute of disputes) await this.#decideDispute(dispute)
+    for (const folder of this.#vacated) await this.#pruneNew(folder)
+  }
+
+  /** Directories that were made for what did not stay there go away, if nothing else is in them. */
+  async #pruneNew(folder: BytePath): Promise<void> {
+    const { base, reader, walk } = this.#known
+    for (let at = folder; at !== rootPath; at = parentPath(at)) {
+      if (base !== undefined && (await entryAtPath(reader, base, at))) return
+      walk.edits.pruneIfEmpty(at)
+    }
   }
 
   /** What one side added in a directory that the other side moved follows it; in one that was deleted, it stays. */
@@ -103,7 +116,7 @@ export class MergeDecisions {
     const ours = this.#moved.ours.get(path)
     const theirs = this.#moved.theirs.get(path)
     if (ours && theirs) await this.#decideMovedByBoth(base, ours, theirs)
-    else if (ours && this.#wentWithFolder('ours', base, ours)) this.#known.walk.edits.set(ours.path, undefined)
+    else if (ours && this.#wentWithFolder('ours', base, ours)) this.#remove('ours', ours.path)
     else if (ours) this.#conflict('deleted-by-them', ours.path, { base, ours })
     else if (theirs && this.#wentWithFolder('theirs', base, theirs)) this.#remove('theirs', theirs.path)
     else if (theirs) {
@@ -121,8 +134,8 @@ export class MergeDecisions {
     // The same new path: the dispute about that path merges the content.
     if (ours.path === theirs.path) return
     const target = this.#jointTarget(base, ours, theirs)
-    if (target !== undefined) {
-      this.#known.walk.edits.set(ours.path, undefined)
+    if (target !== undefined && !(await this.#isOccupied(target, ours, theirs))) {
+      this.#remove('ours', ours.path)
       this.#remove('theirs', theirs.path)
       return this.#mergeAt(target, { base, ours, theirs })
     }
@@ -130,12 +143,26 @@ export class MergeDecisions {
     this.#conflict('renamed-twice', ours.path, { base, ours, theirs })
   }
 
-  /** Where one side moved the file's directory and the other the file: the file's new path, in the moved directory. */
+  /**
+   * Where one side moved the file's directory, and the other moved the file (or
+   * a directory between): the file's new path, in the moved directory.
+   */
   #jointTarget(base: PathEntry, ours: PathEntry, theirs: PathEntry): BytePath | undefined {
     const { folders } = this.#known
-    if (folders.ours.follow(base.path) === ours.path) return this.#followed('theirs', theirs.path)
-    if (folders.theirs.follow(base.path) === theirs.path) return this.#followed('ours', ours.path)
-    return undefined
+    const weMovedFolder = folders.ours.follow(base.path) === ours.path
+    const theyMovedFolder = folders.theirs.follow(base.path) === theirs.path
+    const theirTarget = this.#followed('theirs', theirs.path)
+    const ourTarget = this.#followed('ours', ours.path)
+    const isTheirs = weMovedFolder && (!theyMovedFolder || theirTarget !== theirs.path)
+    const isOurs = theyMovedFolder && (!weMovedFolder || ourTarget !== ours.path)
+    if (isTheirs && isOurs && theirTarget !== ourTarget) return undefined
+    return isTheirs ? theirTarget : isOurs ? ourTarget : undefined
+  }
+
+  /** Whether a side has something else than its version of the file at a path. */
+  async #isOccupied(path: BytePath, ours: PathEntry, theirs: PathEntry): Promise<boolean> {
+    if (path !== ours.path && (await this.#entryOf('ours', path))) return true
+    return path !== theirs.path && (await this.#entryOf('theirs', path)) !== undefined
   }
 
   async #decideDeletedByUs({ path, folder }: Dispute, entry: TreeEntry, theirEntry: TreeEntry): Promise<void> {
@@ -151,7 +178,7 @@ export class MergeDecisions {
     // Where they have another file at our new path, the dispute about that path reports it; here is the edit that found no place.
     const occupied = (await this.#entryOf('theirs', ours.path)) ?? (await this.#entryOf('theirs', target))
     if (occupied) return this.#conflict('both-changed', ours.path, { base, ours, theirs })
-    if (target !== ours.path) this.#known.walk.edits.set(ours.path, undefined)
+    if (target !== ours.path) this.#remove('ours', ours.path)
     await this.#mergeAt(target, { base, ours, theirs })
   }
 
@@ -196,11 +223,12 @@ export class MergeDecisions {
     return this.#known.folders[side === 'ours' ? 'theirs' : 'ours'].follow(path) ?? path
   }
 
-  /** Takes what a side added out of the merged tree, wherever it was put. */
+  /** Takes what a side moved out of the merged tree, wherever it was put. */
   #remove(side: Side, path: BytePath): void {
-    this.#known.walk.edits.set(path, undefined)
-    const followed = this.#followed(side, path)
-    if (followed !== path) this.#known.walk.edits.set(followed, undefined)
+    for (const place of new Set([path, this.#followed(side, path)])) {
+      this.#known.walk.edits.set(place, undefined)
+      this.#vacated.add(parentPath(place))
+    }
   }
 
   async #entryOf(side: Side, path: BytePath): Promise<TreeEntry | undefined> {
