@@ -6,9 +6,32 @@ import { walkTree } from '../objects/tree-walk.ts'
 import { entryAtPath } from '../objects/tree.ts'
 import type { FolderRenames } from './folder-renames.ts'
 import { mergeFile, type ContentMerger } from './merge-file.ts'
-import type { Conflict, ConflictReason } from './merge-trees.ts'
 import { sameThing, type Dispute, type MergeWalk, type Side } from './merge-walk.ts'
 import type { PathEntry, Rename } from './renames.ts'
+
+export type ConflictReason =
+  /** Both sides changed the content, or what kind of thing it is. */
+  | 'both-changed'
+  /** Both sides added a different file at this path. */
+  | 'both-added'
+  /** We deleted what they changed or moved. */
+  | 'deleted-by-us'
+  /** They deleted what we changed or moved. */
+  | 'deleted-by-them'
+  /** A file on one side, a directory on the other. */
+  | 'file-directory'
+  /** Both sides moved the file, to different paths. */
+  | 'renamed-twice'
+
+/** One place where a person has to decide. Each version says at which path it stood. */
+export interface Conflict {
+  /** Where the merged tree has our version, or would have it. */
+  path: BytePath
+  reason: ConflictReason
+  base?: PathEntry
+  ours?: PathEntry
+  theirs?: PathEntry
+}
 
 /** What is known when a merge decides about the paths that both sides changed. */
 export interface MergeKnowledge {

@@ -4,36 +4,13 @@ import type { Emit, ObjectReader } from '../objects/object-io.ts'
 import { diffTrees } from '../objects/tree-walk.ts'
 import { addedFiles } from './changes.ts'
 import { FolderRenames } from './folder-renames.ts'
+import { MergeDecisions, type Conflict } from './merge-decisions.ts'
 import type { ContentMerger } from './merge-file.ts'
-import { MergeDecisions } from './merge-decisions.ts'
 import { walkThree, type Gone } from './merge-walk.ts'
-import { findRenames, type PathEntry, type Rename } from './renames.ts'
+import { findRenames, type Rename } from './renames.ts'
 
+export type { Conflict, ConflictReason } from './merge-decisions.ts'
 export type { ContentMerger } from './merge-file.ts'
-
-export type ConflictReason =
-  /** Both sides changed the content, or what kind of thing it is. */
-  | 'both-changed'
-  /** Both sides added a different file at this path. */
-  | 'both-added'
-  /** We deleted what they changed or moved. */
-  | 'deleted-by-us'
-  /** They deleted what we changed or moved. */
-  | 'deleted-by-them'
-  /** A file on one side, a directory on the other. */
-  | 'file-directory'
-  /** Both sides moved the file, to different paths. */
-  | 'renamed-twice'
-
-/** One place where a person has to decide. Each version says at which path it stood. */
-export interface Conflict {
-  /** Where the merged tree has our version, or would have it. */
-  path: BytePath
-  reason: ConflictReason
-  base?: PathEntry
-  ours?: PathEntry
-  theirs?: PathEntry
-}
 
 export interface MergeResult {
   /** Everything that could be merged, with our version at the paths of conflicts (nothing where we have none). */

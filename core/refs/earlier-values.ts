@@ -1,5 +1,15 @@
 import type { Id } from '../objects/id.ts'
-import type { HeadValue, RefReader } from './rev-parse.ts'
+
+/** What HEAD says: a branch by its name, or a commit where it is detached. */
+export type HeadValue = { branch: string } | { id: Id }
+
+/** What is read of the refs of a repository. */
+export interface RefReader {
+  /** The value of a ref by its full name, such as 'refs/heads/main'. */
+  read(name: string): Promise<Id | undefined>
+  list(prefix: string): AsyncIterable<{ name: string; id: Id }>
+  readHead(): Promise<HeadValue>
+}
 
 /** What one command moved, as far as old values are looked up in it. */
 export interface MovedRefs {

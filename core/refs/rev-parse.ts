@@ -1,5 +1,5 @@
 import { pathToText, type BytePath } from '../bytes.ts'
-import { DitsError } from '../errors.ts'
+import { DitsError, hasCode } from '../errors.ts'
 import { mergeBases } from '../history/ancestry.ts'
 import { decodeCommit } from '../objects/commit.ts'
 import type { Id, ObjectKind } from '../objects/id.ts'
@@ -7,20 +7,11 @@ import type { ObjectReader } from '../objects/object-io.ts'
 import { decodeTag } from '../objects/tag.ts'
 import type { TreeEntry } from '../objects/tree-entry.ts'
 import { entryAtPath } from '../objects/tree.ts'
+import { earlierValue, previousBranch, type OperationReader, type RefReader } from './earlier-values.ts'
 import { nearestName } from './nearest-name.ts'
-import { earlierValue, previousBranch, type OperationReader } from './earlier-values.ts'
 import { parseRangeSyntax, parseRevisionSyntax, type RevisionBase, type RevisionStep } from './revision-syntax.ts'
 
-/** What HEAD says: a branch by its name, or a commit where it is detached. */
-export type HeadValue = { branch: string } | { id: Id }
-
-/** What is read of the refs of a repository. */
-export interface RefReader {
-  /** The value of a ref by its full name, such as 'refs/heads/main'. */
-  read(name: string): Promise<Id | undefined>
-  list(prefix: string): AsyncIterable<{ name: string; id: Id }>
-  readHead(): Promise<HeadValue>
-}
+export type { HeadValue, MovedRefs, OperationReader, RefReader } from './earlier-values.ts'
 
 export interface FoundObject {
   id: Id
@@ -108,12 +99,12 @@ async function resolveBase(context: RevisionContext, base: RevisionBase, text: s
   if (base.kind === 'name') return resolveName(context, base.name, text)
   if (base.kind === 'previous-branch') {
     const branch = await previousBranch(context.oplog, base.back)
-    if (branch === undefined) throw unknown(text, 'run: dits branch')
+    if (branch === undefined) throw unknown(text, `the operation log knows of fewer than ${base.back} switches from a branch`)
     return objectOfRef(context, branch, text)
   }
   const name = base.name === 'HEAD' ? 'HEAD' : await fullName(context, base.name, text)
   const id = await earlierValue(context, name, base.back)
-  if (id === undefined) throw unknown(text, `the operation log knows no value of '${name}' ${base.back} changes ago; run: dits oplog`)
+  if (id === undefined) throw unknown(text, `the operation log knows no value of '${shortName(name)}' from ${base.back} changes ago`)
   return objectOfId(context, id)
 }
 
@@ -147,28 +138,31 @@ async function fullName(context: RevisionContext, name: string | undefined, text
 }
 
 async function findRef(context: RevisionContext, name: string, text: string): Promise<string | undefined> {
-  if (!mayBeRef(name)) return undefined
   const candidates = name.startsWith('refs/') ? [name] : refFolders.map((folder) => folder + name)
   const found: string[] = []
   for (const candidate of candidates) {
-    if ((await context.refs.read(candidate)) !== undefined) found.push(candidate)
+    if ((await readRef(context, candidate)) !== undefined) found.push(candidate)
   }
-  if (found.length > 1) {
-    throw new DitsError('ambiguous-revision', `'${text}' stands for ${quoteAll(found)}`, {
-      hint: `write '${found[0]!.slice('refs/'.length)}' or '${found[1]!.slice('refs/'.length)}'`,
-    })
-  }
-  return found[0]
+  const [first, second] = found
+  if (first === undefined || second === undefined) return first
+  throw new DitsError('ambiguous-revision', `'${text}' stands for '${first}' and '${second}'`, {
+    hint: `write '${first.slice('refs/'.length)}' or '${second.slice('refs/'.length)}'`,
+  })
 }
 
-/** Names that no store of refs has to be asked for: it might refuse them as ill-formed, where the answer is "unknown". */
-function mayBeRef(name: string): boolean {
-  return !/[\0-\x20~^:?*[\\\x7f]|\.\.|@\{|\/\/|^\/|\/$|(?:^|\/)\.|\.(?:\/|$)|\.lock(?:\/|$)/.test(name)
+/** What is no name for a ref names nothing. */
+async function readRef(context: RevisionContext, name: string): Promise<Id | undefined> {
+  try {
+    return await context.refs.read(name)
+  } catch (error) {
+    if (hasCode(error, 'bad-ref-name')) return undefined
+    throw error
+  }
 }
 
 async function objectOfRef(context: RevisionContext, ref: string, text: string): Promise<FoundObject> {
   const id = await context.refs.read(ref)
-  if (id === undefined) throw unknown(text, `'${shortName(ref)}' is gone; run: dits oplog`)
+  if (id === undefined) throw unknown(text, `'${shortName(ref)}' does not exist any more`)
   return objectOfId(context, id)
 }
 
@@ -215,8 +209,8 @@ async function parentOf(context: RevisionContext, id: Id, number: number, text: 
   const { parents } = decodeCommit(await context.reader.read('commit', id))
   const parent = parents[number - 1]
   if (parent !== undefined) return { id: parent, kind: 'commit' }
-  const has = parents.length === 0 ? 'is the first commit: it has no parent' : `has ${parents.length === 1 ? '1 parent' : `${parents.length} parents`}`
-  throw unknown(text, `'${id.slice(0, 12)}' ${has}`)
+  const count = parents.length === 1 ? '1 parent' : `${parents.length} parents`
+  throw unknown(text, parents.length === 0 ? `'${id.slice(0, 12)}' is a first commit` : `'${id.slice(0, 12)}' has ${count}`)
 }
 
 /** Through tags, and from a commit to its tree, until the object is of the kind that is wanted. */
@@ -235,8 +229,9 @@ async function peel(
     at = { id: decodeCommit(await context.reader.read('commit', at.id)).tree, kind: 'tree' }
   }
   if (at.kind === to || (to === undefined && at.kind !== 'tag')) return at
-  throw new DitsError('wrong-kind', `'${text}' is a ${at.kind}, not a ${to ?? 'tagged object'}`, {
-    hint: `name something that leads to a ${to ?? 'tagged object'}`,
+  const wanted = to ?? 'tagged object'
+  throw new DitsError('wrong-kind', `'${text}' needs a ${wanted}, and there is a ${at.kind}`, {
+    hint: `name something that leads to a ${wanted}`,
   })
 }
 
@@ -249,8 +244,9 @@ async function entryRevision(
   const root = await peel(context, from, 'tree', text)
   const entry = await entryAtPath(context.reader, root.id, path)
   if (!entry) {
-    throw new DitsError('unknown-path', `'${pathToText(path)}' does not exist in '${text.slice(0, text.indexOf(':'))}'`, {
-      hint: `run: dits ls ${text.slice(0, text.indexOf(':'))}`,
+    const revision = text.slice(0, text.indexOf(':'))
+    throw new DitsError('unknown-path', `'${pathToText(path)}' does not exist in '${revision}'`, {
+      hint: 'paths start at the top of the project, and upper and lower case differ',
     })
   }
   return { id: entry.id, kind: entry.content, path, entry }
@@ -266,13 +262,9 @@ async function suggestion(context: RevisionContext, name: string): Promise<strin
     if (names.push(shortName(ref.name)) >= suggestionRefsMax) break
   }
   const nearest = nearestName(name, ['HEAD', ...names])
-  return nearest === undefined ? 'run: dits log --all' : `did you mean '${nearest}'?`
+  return nearest === undefined ? 'run: dits branch or dits tag to see the names, dits log to see the ids' : `did you mean '${nearest}'?`
 }
 
 function shortName(ref: string): string {
   return ref.replace(/^refs\/(?:heads|tags|remotes)\//, '')
-}
-
-function quoteAll(names: string[]): string {
-  return names.map((name) => `'${name}'`).join(' and ')
 }
