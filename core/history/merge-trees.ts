@@ -1,4 +1,4 @@
-import { comparePaths, type BytePath } from '../bytes.ts'
+import { comparePaths } from '../bytes.ts'
 import type { Id } from '../objects/id.ts'
 import type { Emit, ObjectReader } from '../objects/object-io.ts'
 import { diffTrees } from '../objects/tree-walk.ts'
