@@ -23,7 +23,9 @@ describe('a commit', () => {
     ['a time before 1970', { author: { ...ada, timeMs: -1, zoneMinutes: -1440 } }],
     ['the first time', { author: { ...ada, timeMs: -(2 ** 53 - 1) } }],
     ['the last time', { author: { ...ada, timeMs: 2 ** 53 - 1, zoneMinutes: 1440 } }],
-    ['times at the limits of 32 bits', { author: { ...ada, timeMs: 2 ** 32 }, committer: { ...ada, timeMs: -(2 ** 31) - 1 } }],
+    ['times at the limits of 32 bits', {
+      author: { ...ada, timeMs: 2 ** 32 }, committer: { ...ada, timeMs: -(2 ** 31) - 1 },
+    }],
   ])('comes back as it was: %s', (_, change) => {
     const changed = { ...commit, ...change }
     expect(decodeCommit(encodeCommit(changed))).toEqual(changed)

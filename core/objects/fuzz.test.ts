@@ -5,7 +5,9 @@ import { decodeListNode } from './chunk-list.ts'
 import { decodeCommit, encodeCommit, type Person } from './commit.ts'
 import { encodeListNode } from './list-node.ts'
 import { decodeManifest, encodeManifest, type Segment } from './manifest.ts'
-import { buildList, buildTree, CountingObjects, forSeeds, frameName, randomChunks, randomEntry, randomId } from './objects-fixture.ts'
+import {
+  buildList, buildTree, CountingObjects, forSeeds, frameName, randomChunks, randomEntry, randomId,
+} from './objects-fixture.ts'
 import { decodeRecord, encodeRecord } from './record.ts'
 import { decodeTag, encodeTag } from './tag.ts'
 import { decodeTreeNode, encodeTreeInner, encodeTreeLeaf } from './tree-node.ts'
@@ -42,7 +44,8 @@ describe.each(decoders)('the decoder of a $what', ({ samples, again }) => {
   it('refuses every truncation and random bytes', async () => {
     const shortest = samples.reduce((a, b) => (a.length < b.length ? a : b))
     for (let length = 0; length < shortest.length; length++) {
-      expect(() => again(shortest.subarray(0, length)), `${length} bytes`).toThrow(expect.objectContaining({ code: 'object-damaged' }))
+      const cut = shortest.subarray(0, length)
+      expect(() => again(cut), `${length} bytes`).toThrow(expect.objectContaining({ code: 'object-damaged' }))
     }
     await forSeeds(200, (random) => {
       try {
@@ -107,7 +110,10 @@ function manifests(): Uint8Array[] {
   return [2, 30, 3000].flatMap((count) => {
     const list = buildList(new CountingObjects().emit, randomChunks(random, count))
     const rest = list.size - 100
-    const segments: Segment[] = [{ type: 'plain', size: 100 }, { type: 'deflate', codec: 1, size: 50, stored: rest, parameters }]
+    const segments: Segment[] = [
+      { type: 'plain', size: 100 },
+      { type: 'deflate', codec: 1, size: 50, stored: rest, parameters },
+    ]
     const manifest = { profile: 'project', hash: randomId(random), root: list.node } as const
     return [
       encodeManifest({ ...manifest, size: list.size, segments: [] }),
@@ -119,7 +125,8 @@ function manifests(): Uint8Array[] {
 function commits(): Uint8Array[] {
   const random = createRandom(3)
   const person: Person = { name: 'Ada €', email: 'ada@example.org', timeMs: 1_700_000_000_123, zoneMinutes: -480 }
-  const commit = { tree: randomId(random), author: person, committer: { ...person, timeMs: -5 }, message: 'Grade\n\nmore 🎬' }
+  const committer = { ...person, timeMs: -5 }
+  const commit = { tree: randomId(random), author: person, committer, message: 'Grade\n\nmore 🎬' }
   return [
     encodeCommit({ ...commit, parents: [] }),
     encodeCommit({ ...commit, parents: [randomId(random), randomId(random)], signature: random.bytes(96) }),

@@ -3,7 +3,9 @@ import { createRandom } from '../../fixtures/random.ts'
 import { encodeCommit, type Person } from './commit.ts'
 import type { Id, ObjectKind } from './id.ts'
 import { encodeManifest } from './manifest.ts'
-import { buildList, buildTree, CountingObjects, fileEntry, folderEntry, frameEntries, randomChunks } from './objects-fixture.ts'
+import {
+  buildList, buildTree, CountingObjects, fileEntry, folderEntry, frameEntries, randomChunks,
+} from './objects-fixture.ts'
 import { referencesOf } from './references.ts'
 import { encodeTag } from './tag.ts'
 
@@ -31,7 +33,7 @@ describe('referencesOf', () => {
       if (reached.has(id)) return
       reached.set(id, kind)
       if (kind === 'chunk') return
-      for (const reference of referencesOf(kind, await objects.read(kind, id))) await visit(reference.kind, reference.id)
+      for (const below of referencesOf(kind, await objects.read(kind, id))) await visit(below.kind, below.id)
     }
     await visit('commit', commit)
     const stored = [...objects.objects.keys()]
@@ -40,7 +42,9 @@ describe('referencesOf', () => {
   })
 
   it('names the tree and the parents of a commit, the target of a tag, and nothing for a chunk', () => {
-    const commit = encodeCommit({ tree: ids[0], parents: [ids[1], ids[2]], author: person, committer: person, message: '' })
+    const commit = encodeCommit({
+      tree: ids[0], parents: [ids[1], ids[2]], author: person, committer: person, message: '',
+    })
     expect([...referencesOf('commit', commit)]).toEqual([
       { kind: 'tree', id: ids[0] },
       { kind: 'commit', id: ids[1] },
@@ -52,6 +56,7 @@ describe('referencesOf', () => {
   })
 
   it.each(['list', 'manifest', 'tree', 'commit', 'tag'] as const)('refuses a damaged %s', (kind) => {
-    expect(() => referencesOf(kind, Buffer.from('nonsense'))).toThrow(expect.objectContaining({ code: 'object-damaged' }))
+    const refused = expect.objectContaining({ code: 'object-damaged' })
+    expect(() => referencesOf(kind, Buffer.from('nonsense'))).toThrow(refused)
   })
 })

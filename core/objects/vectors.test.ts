@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { encodeCommit, type Person } from './commit.ts'
 import { hashObject, idFromBytes, type Id, type ObjectKind } from './id.ts'
 import { encodeManifest } from './manifest.ts'
-import { buildList, buildTree, CountingObjects, folderEntry, frameEntries, name } from './objects-fixture.ts'
+import { buildList, buildTree, CountingObjects, fileEntry, folderEntry, frameEntries } from './objects-fixture.ts'
 import { encodeTag } from './tag.ts'
 import type { TreeEntry } from './tree-entry.ts'
 
@@ -31,10 +31,12 @@ describe('the bytes of', () => {
   it('a tree', () => {
     const objects = new CountingObjects()
     const entries: TreeEntry[] = [
-      { name: name('a.mov'), kind: 'file', content: 'manifest', size: 2 ** 32 + 1, id: digits('1'), hash: digits('2'), mtimeNs: -1n },
+      {
+        ...fileEntry('a.mov', digits('1'), 2 ** 32 + 1), content: 'manifest', hash: digits('2'), mtimeNs: -1n,
+      },
       folderEntry('b', { id: digits('3'), size: 5 }),
-      { name: name('c\xff'), kind: 'symlink', content: 'chunk', size: 3, id: digits('4'), hash: digits('4') },
-      { name: name('d'), kind: 'executable', content: 'chunk', size: 0, id: digits('5'), hash: digits('5') },
+      { ...fileEntry('c\xff', digits('4'), 3), kind: 'symlink' },
+      { ...fileEntry('d', digits('5'), 0), kind: 'executable' },
     ]
     const { id } = buildTree(objects.emit, entries)
     expect(split(objects.objects.get(id)!.bytes, [4, 4, 32, 8, 9, 128, 32, 8])).toEqual([
@@ -78,7 +80,9 @@ describe('the bytes of', () => {
   })
 
   it('an inner node of a chunk list', () => {
-    const chunks = Array.from({ length: 300 }, (_, i) => ({ id: i.toString(16).padStart(8, '0').padEnd(64, '0') as Id, length: 7 }))
+    const chunks = Array.from({ length: 300 }, (_, i) => {
+      return { id: i.toString(16).padStart(8, '0').padEnd(64, '0') as Id, length: 7 }
+    })
     const objects = new CountingObjects()
     const root = buildList(objects.emit, chunks)
     expect(root.level).toBe(1)
@@ -86,11 +90,18 @@ describe('the bytes of', () => {
   })
 
   it('a directory of three levels', () => {
-    expect(buildTree(new CountingObjects().emit, frameEntries(10_000)).id).toBe('6b60dd5254c7b5c611ae8d85ffd978dc3420d345057230a485e30fe05fa08b82')
+    const { id } = buildTree(new CountingObjects().emit, frameEntries(10_000))
+    expect(id).toBe('6b60dd5254c7b5c611ae8d85ffd978dc3420d345057230a485e30fe05fa08b82')
   })
 
   it('a commit', () => {
-    const bytes = encodeCommit({ tree: digits('1'), parents: [digits('2')], author: ada, committer: { ...ada, zoneMinutes: -300 }, message: 'Cut é' })
+    const bytes = encodeCommit({
+      tree: digits('1'),
+      parents: [digits('2')],
+      author: ada,
+      committer: { ...ada, zoneMinutes: -300 },
+      message: 'Cut é',
+    })
     expect(split(bytes, [2, 34, 1, 34, 1, 4, 16, 9, 1, 1, 4, 16, 9, 3, 7, 1])).toEqual([
       '9701',
       `c420${digits('1')}`,
@@ -113,7 +124,14 @@ describe('the bytes of', () => {
   })
 
   it('a tag', () => {
-    const bytes = encodeTag({ targetKind: 'commit', target: digits('1'), name: 'v1', tagger: ada, message: '', signature: Buffer.alloc(96, 0xaa) })
+    const bytes = encodeTag({
+      targetKind: 'commit',
+      target: digits('1'),
+      name: 'v1',
+      tagger: ada,
+      message: '',
+      signature: Buffer.alloc(96, 0xaa),
+    })
     expect(split(bytes, [3, 34, 3, 1, 4, 16, 9, 1, 1, 2, 96])).toEqual([
       '9701' + '05',
       `c420${digits('1')}`,
