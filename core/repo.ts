@@ -47,8 +47,9 @@ export interface Progress {
 
 /** An open repository. */
 export interface Repo {
-  /** The working tree's absolute path. */
-  readonly root: BytePath
+  /** The working tree's absolute path, as text and as bytes. */
+  readonly root: string
+  readonly rootBytes: BytePath
   /** The absolute path of its `.dits` folder. */
   readonly folder: string
   readonly store: DiskStore
@@ -109,7 +110,8 @@ async function openStore(root: string, folder: string, store: DiskStore, env: En
     parseConfig(own ? Buffer.from(own.bytes).toString('utf8') : '', path.join(folder, 'config')),
   ])
   return {
-    root: pathFromText(root),
+    root,
+    rootBytes: pathFromText(root),
     folder,
     store,
     objects: await PackedObjects.open(store),

@@ -1,7 +1,7 @@
-import { decodeCommit, type Commit } from './objects/commit.ts'
-import type { Id } from './objects/id.ts'
-import type { Head } from './refs/refs.ts'
-import type { Repo } from './repo.ts'
+import { decodeCommit, type Commit } from '../objects/commit.ts'
+import type { Id } from '../objects/id.ts'
+import type { Head } from '../refs/refs.ts'
+import type { Repo } from '../repo.ts'
 
 /** Where HEAD stands: on a branch, which may have no commit yet, or on a commit. */
 export interface CurrentHead {
