@@ -36,3 +36,5 @@ export const knownTableBytesMax = 512 * MiB
 export const smallValueBytesMax = 16 * MiB
 /** Parents of one commit. */
 export const parentsMax = 64
+/** One `.ditsignore`, `.gitignore` or `.ditsattributes` file. */
+export const ruleFileBytesMax = 1 * MiB

@@ -47,8 +47,9 @@ export interface Progress {
 
 /** An open repository. */
 export interface Repo {
-  /** The working tree's absolute path. */
-  readonly root: BytePath
+  /** The working tree's absolute path, as text and as bytes. */
+  readonly root: string
+  readonly rootBytes: BytePath
   /** The absolute path of its `.dits` folder. */
   readonly folder: string
   readonly store: DiskStore
@@ -109,7 +110,8 @@ async function openStore(root: string, folder: string, store: DiskStore, env: En
     parseConfig(own ? Buffer.from(own.bytes).toString('utf8') : '', path.join(folder, 'config')),
   ])
   return {
-    root: pathFromText(root),
+    root,
+    rootBytes: pathFromText(root),
     folder,
     store,
     objects: await PackedObjects.open(store),
@@ -129,10 +131,10 @@ export async function closeRepo(repo: Repo): Promise<void> {
  * index or refs. Reading needs no lock. Throws `repository-busy` where another
  * command holds the lock for long.
  */
-export async function withLock<T>(repo: Repo, work: () => Promise<T>): Promise<T> {
+export async function withLock<T>(repo: Repo, work: () => Promise<T>, options: { waitMs?: number } = {}): Promise<T> {
   const lock = await acquireFileLock(path.join(repo.folder, 'worktree.lock'), {
-    waitMs: lockWaitMs,
-    onWait: () => repo.env.onWarning?.('waiting for another dits command in this repository to finish'),
+    waitMs: options.waitMs ?? lockWaitMs,
+    ...(options.waitMs === 0 ? {} : { onWait: () => repo.env.onWarning?.('waiting for another dits command in this repository to finish') }),
     ...(repo.env.signal ? { signal: repo.env.signal } : {}),
   })
   try {

@@ -1,10 +1,10 @@
 import { DitsError } from '../errors.ts'
-import { TreeBuilder } from '../objects/tree.ts'
 import { encodeCommit, type Commit, type Person } from '../objects/commit.ts'
 import type { Id } from '../objects/id.ts'
 import { clearMergeState, readMergeState } from '../merging/merge-state.ts'
 import { currentPerson, openWriter, withLock, type Repo } from '../repo.ts'
 import { readIndex } from '../staging/stage.ts'
+import { emptyTree } from './edit-index.ts'
 import { readCurrentHead, readCommit, type CurrentHead } from './head.ts'
 import { applyChange } from './operation.ts'
 
@@ -44,7 +44,7 @@ export async function commitStaged(repo: Repo, options: CommitOptions): Promise<
     if (options.amend && !current.commit) throw new DitsError('nothing-to-amend', 'there is no commit to amend yet')
     const message = tidyMessage(options.message ?? (options.amend ? current.commit?.message : merge?.message))
     const writer = await openWriter(repo)
-    const tree = (await readIndex(repo))?.tree ?? new TreeBuilder((kind, bytes) => writer.write(kind, bytes)).finish().id
+    const tree = (await readIndex(repo))?.tree ?? emptyTree(writer)
     const parents = parentsOf(current, options.amend === true, merge?.command === 'merge' ? merge.heads : [])
     const before = options.amend ? await treeOf(repo, parents[0]) : current.commit?.tree
     if (!options.amend && !options.allowEmpty && !merge && (before === undefined ? await isEmptyTree(repo, tree) : before === tree)) {

@@ -11,6 +11,8 @@ export interface Change {
   index?: { bytes: Uint8Array; before: Id | undefined; after: Id | undefined }
   /** A tree of uncommitted files that the command replaced or removed, so that undo can bring them back. */
   saved?: Id | undefined
+  /** True where files of the working tree were changed with the index. */
+  worktree?: boolean
   /** The operation that this one undoes. */
   undoes?: number
 }
@@ -24,13 +26,14 @@ export interface Change {
  * each of them whole. Throws `ref-moved` where another process moved a ref.
  */
 export async function applyChange(repo: Repo, change: Change): Promise<void> {
-  const { refs = [], head, index, saved, undoes } = change
+  const { refs = [], head, index, saved, undoes, worktree } = change
   await repo.oplog.append({
     timeMs: repo.env.now(),
     command: repo.env.command,
     refs,
     head: head ?? {},
     staged: index ? { ...(index.before ? { before: index.before } : {}), ...(index.after ? { after: index.after } : {}) } : {},
+    ...(worktree ? { worktree } : {}),
     ...(saved ? { saved } : {}),
     ...(undoes === undefined ? {} : { undoes }),
   })

@@ -8,7 +8,8 @@ import { diffTrees, walkTree } from '../objects/tree-walk.ts'
 import type { TreeEntry } from '../objects/tree-entry.ts'
 import type { Repo } from '../repo.ts'
 import { saveFiles } from '../staging/store-files.ts'
-import { hashOnDisk, lookAt, readDiskClock } from '../worktree/disk.ts'
+import { hashOnDisk } from '../worktree/content-hash.ts'
+import { lookAt, readDiskClock } from '../worktree/disk.ts'
 import { fileStatOf, kindOfMode, type FileStat } from '../worktree/file-stat.ts'
 import { decodeIndex, type Index } from '../worktree/index-file.ts'
 import { indexFromTree } from '../worktree/index-tree.ts'
@@ -68,7 +69,8 @@ export async function updateWorktree(
   const saved = await saveFiles(repo, precious.map((step) => step.path))
   const placer = new Placer(repo.root)
   const removed = removeOld(steps, placer)
-  for (const { path, after } of steps) if (after?.kind === 'directory') placer.makeFolder(path)
+  placer.removeEmptiedFolders()
+  for (const { path, after } of steps) if (after?.kind === 'directory') placer.placeFolder(path)
   const stats = new Map<BytePath, FileStat>()
   for (const { path, done, stat } of steps) if (done && stat) stats.set(path, fileStatOf(stat))
   const jobs = steps.filter((step) => step.after && step.after.kind !== 'directory' && !step.done).map(jobOf)
@@ -82,27 +84,27 @@ async function planSteps(repo: Repo, index: Index | undefined, target: Id, also:
   const planned = new Set<BytePath>()
   for await (const { path, before, after } of diffTrees(repo.objects, index?.tree, target)) {
     repo.env.signal?.throwIfAborted()
-    steps.push(lookAtStep(repo, index, { path, before, after }))
+    steps.push(await lookAtStep(repo, index, { path, before, after }))
     planned.add(path)
   }
   const missing = [...also].filter((path) => !planned.has(path))
   if (missing.length > 0) {
     const wanted = new Set(missing)
     for await (const { path, entry } of walkTree(repo.objects, target)) {
-      if (wanted.has(path)) steps.push(lookAtStep(repo, index, { path, before: entry, after: entry }))
+      if (wanted.has(path)) steps.push(await lookAtStep(repo, index, { path, before: entry, after: entry }))
     }
   }
   markBlockedFolders(repo, steps)
   return steps
 }
 
-function lookAtStep(
+async function lookAtStep(
   repo: Repo,
   index: Index | undefined,
   change: { path: BytePath; before: TreeEntry | undefined; after: TreeEntry | undefined },
-): Step {
+): Promise<Step> {
   const { path, before, after } = change
-  const stat = lookAt(repo.root, path)
+  const stat = lookAt(repo.rootBytes, path)
   const step: Step = { path, before, after, stat, precious: false, done: false }
   if (!stat) return step
   const kind = kindOfMode(stat.mode)
@@ -113,7 +115,7 @@ function lookAtStep(
   }
   const i = index?.find(path)
   if (before && before.kind !== 'directory' && index && i !== undefined && index.isUnchanged(i, fileStatOf(stat)) && kind === before.kind) return step
-  const hash = kind === 'unsupported' ? undefined : hashOnDisk(repo.root, path)
+  const hash = kind === 'unsupported' ? undefined : (await hashOnDisk(repo.rootBytes, path, repo.env.signal))?.hash
   if (after && after.kind === kind && after.hash === hash) step.done = true
   else step.precious = !(before && before.kind === kind && before.hash === hash)
   return step
@@ -131,7 +133,7 @@ function markBlockedFolders(repo: Repo, steps: Step[]): void {
     if (folder === '' || going.has(folder)) return false
     let answer = looked.get(folder)
     if (answer === undefined) {
-      const stat = lookAt(repo.root, folder)
+      const stat = lookAt(repo.rootBytes, folder)
       answer = stat ? kindOfMode(stat.mode) !== 'directory' : blocked(parentPath(folder))
       looked.set(folder, answer)
     }
@@ -161,7 +163,7 @@ function removeOld(steps: readonly Step[], placer: Placer): number {
     const onDisk = kindOfMode(stat.mode) === 'directory' ? 'directory' : 'file'
     const wanted = after === undefined ? undefined : after.kind === 'directory' ? 'directory' : 'file'
     if (onDisk === wanted || (!before && after === undefined)) continue
-    if (onDisk === 'directory') placer.removeFolderIfEmpty(path)
+    if (onDisk === 'directory') placer.removeFolder(path)
     else placer.removeFile(path)
     if (onDisk === 'file' && !after) removed++
   }

@@ -1,4 +1,3 @@
-import type { BytePath } from '../bytes.ts'
 import { PackedObjects } from '../pack/packed-objects.ts'
 import { DiskStore } from '../store/disk-store.ts'
 import { serveBatches } from '../threads/worker-thread.ts'
@@ -9,7 +8,7 @@ import { FileWriter, type CheckedOut, type CheckoutJob } from './file-writer.ts'
 /** A thread that writes files for `writeFiles`. */
 
 export interface CheckoutWorkerStart {
-  root: BytePath
+  root: string
   storeFolder: string
 }
 

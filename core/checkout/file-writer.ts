@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, writeSync, writevSync } from 'node:fs'
+import { ftruncateSync, writeSync, writevSync } from 'node:fs'
 import type { BytePath } from '../bytes.ts'
 import type { Id } from '../objects/id.ts'
 import type { EntryContent } from '../objects/tree-entry.ts'
@@ -45,24 +45,21 @@ export class FileWriter {
     this.onBytes = onBytes
   }
 
-  /** Throws what reading the content throws, `unsafe-path`, and `worktree-io` where the file system refuses. */
+  /** Throws what reading the content throws and `unsafe-path`; errors of the system as they are. */
   async write(job: CheckoutJob): Promise<CheckedOut> {
     if (job.kind === 'symlink') {
       const target: Uint8Array[] = []
       for await (const piece of this.content.stream(job)) target.push(piece)
-      return { path: job.path, stat: this.placer.placeLink(job.path, Buffer.concat(target)) }
+      return { path: job.path, stat: this.placer.placeSymlink(job.path, Buffer.concat(target)) }
     }
-    const temporary = this.placer.openTemporary(job.path)
+    const pending = this.placer.openFile(job.path, { isExecutable: job.kind === 'executable' })
     try {
-      await this.fill(temporary.fd, job)
+      await this.fill(pending.fd, job)
     } catch (error) {
-      closeSync(temporary.fd)
-      this.placer.discard(temporary)
+      pending.abandon()
       throw error
     }
-    closeSync(temporary.fd)
-    const times = job.mtimeNs === undefined ? {} : { mtimeNs: job.mtimeNs }
-    return { path: job.path, stat: this.placer.place(temporary, job.path, { executable: job.kind === 'executable', ...times }) }
+    return { path: job.path, stat: pending.commit(job.mtimeNs === undefined ? {} : { mtimeNs: job.mtimeNs }) }
   }
 
   private async fill(fd: number, job: CheckoutJob): Promise<void> {

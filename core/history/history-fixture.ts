@@ -100,7 +100,7 @@ export class HistoryBuilder {
     return id
   }
 
-  /** The number of a commit: the how-manieth it was. */
+  /** The number of a commit: how many were made before it. */
   numberOf(id: Id): number {
     return this.#numbers.get(id) ?? -1
   }

@@ -50,6 +50,21 @@ export async function* walkCommits(
   }
 }
 
+/**
+ * Whether a commit that `starts` reach is not reached by `exclude` as well.
+ * Exact as far as `walkCommits` is.
+ */
+export async function reachedOnlyBy(
+  reader: ObjectReader,
+  starts: readonly Id[],
+  exclude: readonly Id[],
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<(id: Id) => boolean> {
+  if (exclude.length === 0) return () => true
+  const { signal } = options
+  return (await limitWalk(reader, starts, { exclude, ...(signal && { signal }) })).mayFollow
+}
+
 /** Which commits a walk may give, and in the topological order when. */
 interface Limit {
   mayStart(id: Id): boolean

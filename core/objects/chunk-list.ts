@@ -1,6 +1,8 @@
 import { chunkBytesMax, nodeRowsMax } from '../limits.ts'
 import { writeId } from './columns.ts'
-import { chunksOfLeaf, decodeListRoot, encodeListNode, readListNode, type ChunkRef, type ListNode } from './list-node.ts'
+import {
+  chunksOfLeaf, decodeListRoot, encodeListNode, readListNode, type ChunkRef, type ListNode,
+} from './list-node.ts'
 import type { Emit, ObjectReader } from './object-io.ts'
 import { nodeEnds } from './split.ts'
 

@@ -1,4 +1,3 @@
-import { toHex } from '../bytes.ts'
 import { chunkBytesMax, nodeLevelsMax, nodeRowsMax } from '../limits.ts'
 import { asBuffer, damaged, readId, readU64, writeU64 } from './columns.ts'
 import type { Id } from './id.ts'
@@ -133,12 +132,11 @@ export interface ChunkRef {
 
 /** All chunks of a leaf that starts at `start` of the stored stream. */
 export function chunksOfLeaf(leaf: ListNode, start: number): ChunkRef[] {
-  const ids = toHex(leaf.ids)
   const chunks: ChunkRef[] = []
   let offset = start
   for (let i = 0; i < leaf.rows; i++) {
     const length = leaf.sizes[i]!
-    chunks.push({ id: ids.slice(i * 64, i * 64 + 64) as Id, offset, length })
+    chunks.push({ id: listRowId(leaf, i), offset, length })
     offset += length
   }
   return chunks

@@ -10,7 +10,10 @@ import { TreeBuilder } from './tree.ts'
 /** What the tests of objects share: seeds, small builders, and a store that counts what is read. */
 
 /** Runs a test for a few seeds and names the seed where it fails. */
-export async function forSeeds(count: number, test: (random: Random, seed: number) => Promise<void> | void): Promise<void> {
+export async function forSeeds(
+  count: number,
+  test: (random: Random, seed: number) => Promise<void> | void,
+): Promise<void> {
   for (let seed = 1; seed <= count; seed++) {
     try {
       await test(createRandom(seed), seed)
@@ -70,7 +73,8 @@ export function randomEntry(random: Random, text: string): TreeEntry {
   const kind = random.pick(['file', 'file', 'executable', 'symlink'] as const)
   const entry = { ...fileEntry(text, id, random.below(1 << 20)), kind }
   if (kind === 'symlink') return entry
-  if (random.below(2)) Object.assign(entry, { content: 'manifest', size: random.below(2 ** 40), hash: randomId(random) })
+  const asManifest = { content: 'manifest', size: random.below(2 ** 40), hash: randomId(random) }
+  if (random.below(2)) Object.assign(entry, asManifest)
   if (random.below(2)) entry.mtimeNs = BigInt(random.below(2 ** 40)) - 2n ** 39n
   return entry
 }
@@ -118,7 +122,10 @@ export async function collectFlat<T>(batches: AsyncIterable<T[]>): Promise<T[]> 
  * The nodes that FORMAT.md describes for rows with these hashes, level by
  * level: how many rows each node has. Written as the specification reads.
  */
-export function nodesBySpecification(hashes: readonly number[], isBoundary: (h: number, level: number) => boolean): number[][] {
+export function nodesBySpecification(
+  hashes: readonly number[],
+  isBoundary: (h: number, level: number) => boolean,
+): number[][] {
   const levels: number[][] = []
   let rows = [...hashes]
   for (let level = 0; ; level++) {

@@ -61,7 +61,8 @@ describe('diffTrees', () => {
       const expected = await compareAll(objects, a, b)
       expect((await collect(diffTrees(objects, a, b))).map(plain).sort(byPath)).toEqual(expected)
       const walked = (await collect(walkTree(objects, b))).map(({ path }) => path)
-      const seen = new Set((await collect(diffTrees(objects, a, b))).filter(({ after }) => after).map(({ path }) => path))
+      const kept = (await collect(diffTrees(objects, a, b))).filter((change) => change.after)
+      const seen = new Set(kept.map(({ path }) => path))
       expect([...seen], 'in the order of the walk').toEqual(walked.filter((path) => seen.has(path)))
     })
   })
@@ -171,7 +172,8 @@ async function compareAll(objects: CountingObjects, a: Id, b: Id): Promise<TreeC
     const before = left.get(path)
     const after = right.get(path)
     const bothFolders = before?.kind === 'directory' && after?.kind === 'directory'
-    if (!bothFolders && !sameEntry(before, after)) changes.push(plain({ path, ...(before && { before }), ...(after && { after }) }))
+    if (bothFolders || sameEntry(before, after)) continue
+    changes.push({ path, ...(before && { before }), ...(after && { after }) })
   }
   return changes.sort(byPath)
 }
@@ -182,7 +184,8 @@ async function wholeTree(objects: CountingObjects, id: Id, prefix = rootPath): P
     for (const entry of entries) {
       const path = joinPath(prefix, entry.name)
       all.set(path, entry)
-      if (entry.kind === 'directory') for (const [key, value] of await wholeTree(objects, entry.id, path)) all.set(key, value)
+      if (entry.kind !== 'directory') continue
+      for (const [key, value] of await wholeTree(objects, entry.id, path)) all.set(key, value)
     }
   }
   return all

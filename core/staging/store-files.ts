@@ -22,7 +22,7 @@ export async function storeFiles(repo: Repo, jobs: readonly SizedJob[]): Promise
   const stored: StoredFiles = { files: [], failures: [], added: { objects: 0, rawBytes: 0, storedBytes: 0 } }
   if (jobs.length === 0) return stored
   const results = ingestFiles(jobs, {
-    root: repo.root,
+    root: repo.rootBytes,
     store: repo.store,
     storeFolder: repo.folder,
     packs: repo.objects.packs,
@@ -51,7 +51,7 @@ export async function storeFiles(repo: Repo, jobs: readonly SizedJob[]): Promise
 export async function saveFiles(repo: Repo, paths: readonly BytePath[]): Promise<Id | undefined> {
   const jobs: SizedJob[] = []
   for (const path of paths) {
-    const stat = lookAt(repo.root, path)
+    const stat = lookAt(repo.rootBytes, path)
     if (stat && ['file', 'executable', 'symlink'].includes(kindOfMode(stat.mode))) jobs.push({ path, size: stat.size })
   }
   if (jobs.length === 0) return undefined

@@ -1,0 +1,95 @@
+import { lstatSync, readFileSync } from 'node:fs'
+import { joinPath, pathFromText, rootPath, type BytePath } from '../bytes.ts'
+import { DitsError } from '../errors.ts'
+import { ruleFileBytesMax } from '../limits.ts'
+import { diskPath } from './disk.ts'
+import { foldersAbove } from './path-order.ts'
+import { patternLines, PatternList } from './patterns.ts'
+
+/**
+ * What is ignored in one folder and below it: the rules of the folders on the
+ * way, innermost last. In one folder, `.ditsignore` overrules `.gitignore`.
+ * What is tracked stays tracked, whatever the rules say; that is up to the
+ * caller.
+ */
+export class IgnoreRules {
+  readonly #patterns: PatternList
+
+  constructor(patterns: PatternList) {
+    this.#patterns = patterns
+  }
+
+  /**
+   * The rules in force in `folder`, whose names are given and whose parent has
+   * these rules. Throws `rules-too-large` for an ignore file over 1 MiB.
+   */
+  enter(root: BytePath, folder: BytePath, names: readonly string[]): IgnoreRules {
+    let patterns = this.#patterns
+    for (const name of ignoreFileNames) {
+      const text = names.includes(name) ? readRuleFile(root, joinPath(folder, name)) : undefined
+      if (text !== undefined) patterns = patterns.extend(folder, patternLines(text))
+    }
+    return patterns === this.#patterns ? this : new IgnoreRules(patterns)
+  }
+
+  /** Whether the rules ignore `path`, which lies in their folder or below it. */
+  ignores(path: BytePath, isFolder: boolean): boolean {
+    return this.#patterns.matches(path, isFolder)
+  }
+}
+
+export interface IgnoreOptions {
+  /** The content of the user's own ignore file, which applies to all repositories. */
+  userText?: string
+  /** Upper and lower case are the same in names; default: false. */
+  foldsCase?: boolean
+}
+
+/**
+ * The rules before any folder's file is read: system rubbish and other version
+ * control are ignored (a `!` pattern takes them back), then what the user says
+ * for all repositories.
+ */
+export function baseRules(options: IgnoreOptions = {}): IgnoreRules {
+  const defaults = new PatternList(options.foldsCase ?? false).extend(rootPath, defaultPatterns)
+  return new IgnoreRules(defaults.extend(rootPath, patternLines(options.userText ?? '')))
+}
+
+/**
+ * Whether the rules of a working tree ignore one path, which need not exist.
+ * `root` is the working tree's folder. Throws `rules-too-large`.
+ */
+export function isIgnored(root: string, path: BytePath, isFolder: boolean, base: IgnoreRules): boolean {
+  const rootBytes = pathFromText(root)
+  let rules = base.enter(rootBytes, rootPath, ignoreFileNames)
+  for (const folder of foldersAbove(path)) {
+    if (rules.ignores(folder, true)) return true
+    rules = rules.enter(rootBytes, folder, ignoreFileNames)
+  }
+  return rules.ignores(path, isFolder)
+}
+
+/** True for files that systems leave behind by themselves; a folder that holds nothing else counts as empty. */
+export function isRubbish(name: string): boolean {
+  return rubbishNames.includes(name)
+}
+
+/** The text of an ignore or attributes file; `undefined` where there is no such regular file. Throws `rules-too-large`. */
+export function readRuleFile(root: BytePath, path: BytePath): string | undefined {
+  const at = diskPath(root, path)
+  const stats = lstatSync(at, { throwIfNoEntry: false })
+  if (!stats?.isFile()) return undefined
+  if (stats.size > ruleFileBytesMax) {
+    throw new DitsError('rules-too-large', `'${path}' has more than ${ruleFileBytesMax} bytes`, {
+      hint: 'use patterns instead of lists of files',
+    })
+  }
+  return readFileSync(at, 'utf8')
+}
+
+/** In this order: the later overrules. */
+const ignoreFileNames: readonly BytePath[] = ['.gitignore' as BytePath, '.ditsignore' as BytePath]
+
+const rubbishNames = ['.DS_Store', '.Spotlight-V100', '.TemporaryItems', '.Trashes', '.fseventsd', 'Thumbs.db', 'ehthumbs.db']
+
+const defaultPatterns = [...rubbishNames, '$RECYCLE.BIN/', '.git', '.hg', '.svn', 'System Volume Information/']
