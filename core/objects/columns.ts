@@ -33,7 +33,10 @@ export function writeId(buffer: Buffer, id: Id, offset: number): void {
   if (id.length !== 64 || buffer.write(id, offset, 'hex') !== 32) throw new RangeError(`'${id}' is not an object id`)
 }
 
-/** The id whose 32 bytes start at `offset`. */
+/**
+ * The id whose 32 bytes start at `offset`. Reading a whole column as one text
+ * and slicing it would be faster, but each slice would keep the column alive.
+ */
 export function readId(buffer: Buffer, offset: number): Id {
   return buffer.toString('hex', offset, offset + 32) as Id
 }

@@ -8,7 +8,8 @@ export class MemoryObjects implements ObjectReader, ObjectWriter {
 
   write(kind: ObjectKind, bytes: Uint8Array): Id {
     const id = idFromBytes(hashObject(kind, bytes))
-    this.objects.set(id, { kind, bytes: bytes.slice() })
+    // Not `slice`: a Buffer's shares the caller's memory.
+    this.objects.set(id, { kind, bytes: Buffer.from(bytes) })
     return id
   }
 

@@ -67,10 +67,11 @@ function scanRecord(what: string, buffer: Buffer): number {
     if (left === 0) continue
     open.push(left - 1)
     const shape = at < buffer.length ? shapeOf(buffer.readUInt8(at)) : undefined
-    if (!shape) throw damaged(what, at < buffer.length ? `type ${buffer[at]} has no place in a record` : 'it ends early')
+    if (!shape) throw damaged(what, at < buffer.length ? `type ${buffer[at]} is unknown in a record` : 'it ends early')
     const body = at + 1 + shape.lengthBytes
     if (body > buffer.length) throw damaged(what, 'it ends early')
-    const length = shape.lengthBytes > 0 && shape.kind !== 'value' ? buffer.readUIntBE(at + 1, shape.lengthBytes) : shape.length
+    const hasLength = shape.lengthBytes > 0 && shape.kind !== 'value'
+    const length = hasLength ? buffer.readUIntBE(at + 1, shape.lengthBytes) : shape.length
     at = body
     if (shape.kind === 'array') {
       items += length
@@ -84,7 +85,10 @@ function scanRecord(what: string, buffer: Buffer): number {
   return at
 }
 
-/** The shape of a value by its first byte (MessagePack specification, "Overview"); `undefined` for types that no record has. */
+/**
+ * The shape of a value by its first byte (MessagePack specification,
+ * "Overview"); `undefined` for types that no record has.
+ */
 function shapeOf(first: number): Shape | undefined {
   if (first < 0x80 || first >= 0xe0 || first === 0xc0) return { kind: 'value', lengthBytes: 0, length: 0 }
   if (first >= 0x90 && first < 0xa0) return { kind: 'array', lengthBytes: 0, length: first & 15 }

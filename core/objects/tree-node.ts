@@ -1,7 +1,7 @@
-import type { BytePath } from '../bytes.ts'
+import { pathToText, type BytePath } from '../bytes.ts'
 import { DitsError } from '../errors.ts'
 import { chunkBytesMax, nameBytesMax, nodeLevelsMax, nodeRowsMax } from '../limits.ts'
-import { asBuffer, damaged, readU64, writeId, writeU64 } from './columns.ts'
+import { asBuffer, damaged, readId, readU64, writeId, writeU64 } from './columns.ts'
 import type { Id } from './id.ts'
 import type { EntryKind, TreeEntry } from './tree-entry.ts'
 
@@ -38,12 +38,13 @@ const innerRowBytes = 8 + 4 + 2
 const idBytes = 32
 const mtimeBytes = 8
 const badCharacter = /[\0/\u0100-\uffff]/
+const slash = 0x2f
 const reservedName = '.dits'
 
 /** Refuses what cannot be a name in a tree. Throws `bad-name`. */
 export function checkName(name: BytePath): void {
   const problem = badCharacter.test(name) ? "it has a '/' or a zero byte" : nameProblem(name)
-  if (problem) throw new DitsError('bad-name', `'${name}' cannot be a name in a tree: ${problem}`)
+  if (problem) throw new DitsError('bad-name', `'${pathToText(name)}' cannot be a name in a tree: ${problem}`)
 }
 
 /** Encodes entries, at most 256, sorted and with checked names, as a leaf. */
@@ -120,52 +121,54 @@ function readEntries(
   layout: { n: number; ids: number; hashes: number; mtimes: number },
 ): TreeEntry[] {
   const { n } = layout
-  const ids = buffer.toString('hex', layout.ids, layout.hashes)
-  const hashes = buffer.toString('hex', layout.hashes, layout.mtimes)
-  let hashed = 0
+  let hashOffset = layout.hashes
   let mtimeOffset = layout.mtimes
   return names.map((name, i) => {
     const flags = buffer.readUInt8(headBytes + i)
     const size = readU64(buffer, headBytes + n + i * 8)
-    checkFlags(flags, size, name)
+    const problem = flagsProblem(flags, size)
+    if (problem) throw damaged(what, `'${pathToText(name)}' ${problem}`)
     const kind = kinds[flags & kindMask] as EntryKind
-    const id = ids.slice(i * 64, i * 64 + 64) as Id
-    if (flags & manifestBit) {
-      const hash = hashes.slice(hashed * 64, ++hashed * 64) as Id
-      const entry: TreeEntry = { name, kind, content: 'manifest', size, id, hash }
-      if (flags & mtimeBit) entry.mtimeNs = buffer.readBigInt64LE((mtimeOffset += mtimeBytes) - mtimeBytes)
-      return entry
+    const id = readId(buffer, layout.ids + i * idBytes)
+    const isManifest = (flags & manifestBit) !== 0
+    const content = kind === 'directory' ? 'tree' : isManifest ? 'manifest' : 'chunk'
+    const entry: TreeEntry = { name, kind, content, size, id, hash: id }
+    if (isManifest) {
+      entry.hash = readId(buffer, hashOffset)
+      hashOffset += idBytes
     }
-    const entry: TreeEntry = { name, kind, content: kind === 'directory' ? 'tree' : 'chunk', size, id, hash: id }
-    if (flags & mtimeBit) entry.mtimeNs = buffer.readBigInt64LE((mtimeOffset += mtimeBytes) - mtimeBytes)
+    if (flags & mtimeBit) {
+      entry.mtimeNs = buffer.readBigInt64LE(mtimeOffset)
+      mtimeOffset += mtimeBytes
+    }
     return entry
   })
 }
 
-function checkFlags(flags: number, size: number, name: BytePath): void {
-  if (flags > (kindMask | manifestBit | mtimeBit)) throw damaged(what, `'${name}' has unknown flags`)
-  if ((flags & kindMask) > 1 && flags > kindMask) throw damaged(what, `'${name}' has flags that only a file may have`)
-  if ((flags & kindMask) < 3 && !(flags & manifestBit) && size > chunkBytesMax) {
-    throw damaged(what, `'${name}' is larger than a chunk may be`)
-  }
+/** What is wrong with the flags of an entry of this size; `undefined` where nothing is. */
+function flagsProblem(flags: number, size: number): string | undefined {
+  const kind = flags & kindMask
+  if (flags > (kindMask | manifestBit | mtimeBit)) return 'has unknown flags'
+  if (kind > 1 && flags !== kind) return 'has flags that only a file may have'
+  if (kind < 3 && !(flags & manifestBit) && size > chunkBytesMax) return 'is larger than a chunk may be'
+  return undefined
 }
 
 function decodeInner(buffer: Buffer, level: number, n: number): TreeNode {
   const { names, end } = readNames(buffer, headBytes + n * 12, n)
   if (buffer.length !== end + n * idBytes) throw damaged(what, 'its length does not match its rows')
-  const ids = buffer.toString('hex', end)
   let size = 0
-  let count = 0
+  let total = 0
   const children = names.map((name, i): TreeChild => {
-    const id = ids.slice(i * 64, i * 64 + 64) as Id
-    const child = { name, size: readU64(buffer, headBytes + i * 8), count: buffer.readUInt32LE(headBytes + n * 8 + i * 4), id }
-    if (child.count === 0) throw damaged(what, 'it has an empty node below it')
+    const count = buffer.readUInt32LE(headBytes + n * 8 + i * 4)
+    const child = { name, size: readU64(buffer, headBytes + i * 8), count, id: readId(buffer, end + i * idBytes) }
+    if (count === 0) throw damaged(what, 'it has an empty node below it')
     size += child.size
-    count += child.count
+    total += count
     return child
   })
-  if (!Number.isSafeInteger(size) || count > 0xffff_ffff) throw damaged(what, 'its totals are too large')
-  return { level, size, count, entries: [], children }
+  if (!Number.isSafeInteger(size) || total > 0xffff_ffff) throw damaged(what, 'its totals are too large')
+  return { level, size, count: total, entries: [], children }
 }
 
 /** Reads n lengths at `offset` and the names behind them; `end` is where the names end. */
@@ -174,13 +177,14 @@ function readNames(buffer: Buffer, offset: number, n: number): { names: BytePath
   let end = start
   for (let i = 0; i < n; i++) end += buffer.readUInt16LE(offset + i * 2)
   if (end > buffer.length) throw damaged(what, 'its length does not match its rows')
-  const all = buffer.toString('latin1', start, end)
-  if (all.includes('/') || all.includes('\0')) throw damaged(what, "it has a name with '/' or a zero byte")
+  const all = buffer.subarray(start, end)
+  if (all.includes(0) || all.includes(slash)) throw damaged(what, "it has a name with '/' or a zero byte")
   const names: BytePath[] = []
-  let at = 0
+  let at = start
   let previous = ''
   for (let i = 0; i < n; i++) {
-    const name = all.slice(at, (at += buffer.readUInt16LE(offset + i * 2))) as BytePath
+    // A string of its own: a slice of one long string would keep the whole node's names alive.
+    const name = buffer.toString('latin1', at, (at += buffer.readUInt16LE(offset + i * 2))) as BytePath
     const problem = nameProblem(name)
     if (problem) throw damaged(what, `it has a bad name: ${problem}`)
     // No name is empty, so the first one is greater than '' as well.
@@ -228,6 +232,6 @@ function flagsOf(entry: TreeEntry): number {
     (content !== 'manifest' || isFile) &&
     (content !== 'chunk' || size <= chunkBytesMax) &&
     (mtimeNs === undefined || isFile)
-  if (!fits) throw new RangeError(`the entry '${entry.name}' (${kind}, ${content}, ${size} bytes) contradicts itself`)
+  if (!fits) throw new RangeError(`'${pathToText(entry.name)}' (${kind}, ${content}, ${size} bytes) contradicts itself`)
   return kinds.indexOf(kind) | (content === 'manifest' ? manifestBit : 0) | (mtimeNs === undefined ? 0 : mtimeBit)
 }

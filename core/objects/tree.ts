@@ -1,4 +1,4 @@
-import type { BytePath } from '../bytes.ts'
+import { pathToText, type BytePath } from '../bytes.ts'
 import { DitsError } from '../errors.ts'
 import { treeDepthMax } from '../limits.ts'
 import type { Id } from './id.ts'
@@ -34,11 +34,14 @@ export class TreeBuilder {
     this.#emit = emit
   }
 
-  /** Adds the next entry. Throws `bad-name` for a name that no tree may hold, `bad-order` where it does not come after the last. */
+  /**
+   * Adds the next entry. Throws `bad-name` for a name that no tree may hold,
+   * and `bad-order` for one that does not come after the last.
+   */
   add(entry: TreeEntry): void {
     checkName(entry.name)
     if (entry.name <= this.#last) {
-      throw new DitsError('bad-order', `'${entry.name}' does not come after '${this.#last}'`)
+      throw new DitsError('bad-order', `'${pathToText(entry.name)}' does not come after '${pathToText(this.#last)}'`)
     }
     if (this.#leaf.ended) this.#closeLeaf()
     this.#last = entry.name
@@ -147,7 +150,8 @@ export async function entryAtPath(reader: ObjectReader, rootTree: Id, path: Byte
 
 /** The error for directories that are nested deeper than any tree may be. */
 export function treeTooDeep(path: BytePath): DitsError {
-  const shown = path.length > 80 ? `${path.slice(0, 80)}…` : path
+  const text = pathToText(path)
+  const shown = text.length > 80 ? `${text.slice(0, 80)}…` : text
   return new DitsError('tree-too-deep', `'${shown}' is nested more than ${treeDepthMax} directories deep`)
 }
 

@@ -151,6 +151,12 @@ export class PackIndex {
     return low
   }
 
+  /** All ranks in the order in which their records lie in the pack. */
+  ranksByOffset(): Uint32Array {
+    const offsets = Uint32Array.from({ length: this.count }, (_, rank) => this.bytes.readUInt32LE(this.columns.offsets + rank * 4))
+    return Uint32Array.from(offsets.keys()).sort((a, b) => offsets[a]! - offsets[b]!)
+  }
+
   idBytes(rank: number): Uint8Array {
     const at = this.columns.ids + rank * 32
     return this.bytes.subarray(at, at + 32)

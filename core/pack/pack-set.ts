@@ -9,6 +9,8 @@ const indexBytesMax = 96 * 1024 * 1024
 /** Where an object lies. */
 export interface Located extends PackRow {
   pack: string
+  /** Its rank in the pack's index. */
+  rank: number
 }
 
 /**
@@ -64,7 +66,7 @@ export class PackSet {
   /** Where an object is, asking only the pack that answered last. */
   locateNow(id: Uint8Array): Located | undefined {
     const rank = this.lastHit ? this.lastHit.find(id) : -1
-    return rank < 0 ? undefined : { ...this.lastHit!.row(rank), pack: this.lastHit!.name }
+    return rank < 0 ? undefined : { ...this.lastHit!.row(rank), pack: this.lastHit!.name, rank }
   }
 
   /** The index of a pack, where it is in memory. */
@@ -90,7 +92,7 @@ export class PackSet {
       const rank = index.find(id)
       if (rank < 0) continue
       this.lastHit = index
-      return { ...index.row(rank), pack: name }
+      return { ...index.row(rank), pack: name, rank }
     }
     return undefined
   }

@@ -47,6 +47,14 @@ export class PackedObjects implements ObjectReader {
     return this.packs.locate(id)
   }
 
+  /** Bytes of a pack, not verified. Throws `pack-missing` and, where it ends before, `pack-damaged`. */
+  async readPack(pack: string, range: { offset: number; length: number }): Promise<Uint8Array> {
+    const stored = await this.store.get(packKey(pack), range)
+    if (!stored) throw new DitsError('pack-missing', `pack '${pack}' is missing`, { hint: 'run: dits fsck' })
+    if (stored.bytes.length < range.length) throw packDamaged(pack, 'it is cut short')
+    return stored.bytes
+  }
+
   private async readRecord(located: Located): Promise<Uint8Array> {
     const length = recordHeaderBytes + located.stored
     for (const window of this.windows) {

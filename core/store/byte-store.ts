@@ -1,6 +1,8 @@
 /**
  * ByteStore: the one seam for bytes. Keys are '/'-separated names of ASCII
- * letters, digits, '.', '_' and '-'; values are byte strings of any length.
+ * letters, digits, '.', '_', '-' and '%' (key.ts has the whole rule, and every
+ * operation throws `bad-key` for what breaks it); values are byte strings of
+ * any length.
  *
  * What every implementation promises:
  *
@@ -17,6 +19,12 @@
  *   what is not there succeeds. Everything else that goes wrong throws.
  *
  * It does not promise that a value still is what was put: callers verify.
+ * Nor that `a` and `a/b` can both be stored: where a folder cannot be a file as
+ * well, `put` throws `key-conflict`. Callers choose their keys so that none is
+ * a folder of another.
+ *
+ * A body that throws while it is pulled makes `put` throw the same error, and
+ * nothing is stored.
  */
 export interface ByteStore {
   /**

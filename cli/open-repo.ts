@@ -1,0 +1,52 @@
+import { readFile } from 'node:fs/promises'
+import { availableParallelism, hostname, userInfo } from 'node:os'
+import { dirname, join } from 'node:path'
+import { isErrno } from '../core/errors.ts'
+import type { Environment as CoreEnvironment } from '../core/repo.ts'
+import type { Context, OpenRepo } from './context.ts'
+
+/** Opens the repository of a context. Core is loaded here, so that verbs without a repository start without it. */
+export const openRepo: OpenRepo = async (context) => {
+  const core = await import('../core/repo.ts')
+  return core.openRepo(context.cwd, await describeWorld(context))
+}
+
+/** What core is told about the world; also for whoever creates a repository. */
+export async function describeWorld(context: Context): Promise<CoreEnvironment> {
+  const { environment } = context
+  const folder = dirname(environment.configFile)
+  return {
+    now: environment.now,
+    zoneMinutes: environment.zoneMinutes(environment.now()),
+    threads: Number(environment.variables['DITS_THREADS']) || availableParallelism(),
+    person: {
+      name: environment.authorName ?? userInfo().username,
+      email: environment.authorEmail ?? `${userInfo().username}@${hostname()}`,
+    },
+    userConfig: await readIfThere(environment.configFile),
+    userIgnore: await readIfThere(join(folder, 'ignore')),
+    command: context.commandLine,
+    signal: context.signal,
+    onProgress: showProgress(context),
+    onWarning: context.warn,
+  }
+}
+
+/** Shows core's reports as one bar for each task, counted in bytes. */
+function showProgress({ progress }: Context): NonNullable<CoreEnvironment['onProgress']> {
+  let shown: { task: string; bar: ReturnType<typeof progress.start> } | undefined
+  return ({ task, bytes, bytesTotal, path }) => {
+    if (shown?.task !== task) shown = { task, bar: progress.start({ label: task, unit: 'bytes' }) }
+    if (bytesTotal !== undefined) shown.bar.setTotal(bytesTotal)
+    shown.bar.moveTo(bytes, path === undefined ? undefined : Buffer.from(path, 'latin1').toString('utf8'))
+  }
+}
+
+async function readIfThere(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return ''
+    throw error
+  }
+}

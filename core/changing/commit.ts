@@ -1,0 +1,96 @@
+import { DitsError } from '../errors.ts'
+import { encodeCommit, type Commit, type Person } from '../objects/commit.ts'
+import type { Id } from '../objects/id.ts'
+import { clearMergeState, readMergeState } from '../merging/merge-state.ts'
+import { currentPerson, openWriter, withLock, type Repo } from '../repo.ts'
+import { readIndex } from '../staging/stage.ts'
+import { emptyTree } from './edit-index.ts'
+import { readCurrentHead, readCommit, type CurrentHead } from './head.ts'
+import { applyChange } from './operation.ts'
+
+export interface CommitOptions {
+  message?: string | undefined
+  /** Replaces the commit that HEAD stands on; its message stays where none is given. */
+  amend?: boolean
+  /** Allows a commit that changes nothing. */
+  allowEmpty?: boolean
+  author?: Person | undefined
+}
+
+export interface CommitReport {
+  id: Id
+  commit: Commit
+  /** The branch that moved; `undefined` where HEAD is detached. */
+  branch: string | undefined
+  /** The tree before, for saying what changed. */
+  before: Id | undefined
+}
+
+/**
+ * Records what is staged as a new commit and moves the branch (or the detached
+ * HEAD) to it. The commit is durable before the branch moves.
+ *
+ * Throws `nothing-to-commit`, `unresolved-conflicts`, `empty-message`.
+ */
+export async function commitStaged(repo: Repo, options: CommitOptions): Promise<CommitReport> {
+  return withLock(repo, async () => {
+    const current = await readCurrentHead(repo)
+    const merge = await readMergeState(repo)
+    if (merge && merge.conflicts.length > 0) {
+      throw new DitsError('unresolved-conflicts', `${merge.conflicts.length} files are still in conflict`, {
+        hint: 'look at them with: dits status; then: dits resolve --ours|--theirs|--both FILE',
+      })
+    }
+    if (options.amend && !current.commit) throw new DitsError('nothing-to-amend', 'there is no commit to amend yet')
+    const message = tidyMessage(options.message ?? (options.amend ? current.commit?.message : merge?.message))
+    const writer = await openWriter(repo)
+    const tree = (await readIndex(repo))?.tree ?? emptyTree(writer)
+    const parents = parentsOf(current, options.amend === true, merge?.command === 'merge' ? merge.heads : [])
+    const before = options.amend ? await treeOf(repo, parents[0]) : current.commit?.tree
+    if (!options.amend && !options.allowEmpty && !merge && (before === undefined ? await isEmptyTree(repo, tree) : before === tree)) {
+      throw new DitsError('nothing-to-commit', 'nothing is staged that is not committed already', {
+        hint: 'stage changes with: dits add FILE…; or see: dits status',
+      })
+    }
+    const committer = currentPerson(repo)
+    const author = options.author ?? (options.amend ? current.commit!.author : committer)
+    const commit: Commit = { tree, parents, author, committer, message }
+    const id = writer.write('commit', encodeCommit(commit))
+    await writer.flush()
+    await moveHead(repo, current, id)
+    if (merge) await clearMergeState(repo)
+    return { id, commit, branch: current.branch, before }
+  })
+}
+
+/** Moves the current branch, or a detached HEAD, to a commit. */
+export async function moveHead(repo: Repo, current: CurrentHead, id: Id): Promise<void> {
+  if (current.branch) {
+    const move = { name: current.branch, after: id, ...(current.id ? { before: current.id } : {}) }
+    await applyChange(repo, { refs: [move] })
+  } else await applyChange(repo, { head: { before: current.head, after: { id } } })
+}
+
+function parentsOf(current: CurrentHead, amend: boolean, merged: readonly Id[]): Id[] {
+  if (amend) return current.commit!.parents
+  return current.id ? [current.id, ...merged.filter((id) => id !== current.id)] : [...merged]
+}
+
+async function treeOf(repo: Repo, commit: Id | undefined): Promise<Id | undefined> {
+  return commit ? (await readCommit(repo, commit)).tree : undefined
+}
+
+async function isEmptyTree(repo: Repo, tree: Id): Promise<boolean> {
+  if (!(await repo.objects.has(tree))) return true
+  const bytes = await repo.objects.read('tree', tree)
+  return bytes[1] === 0 && bytes[2] === 0 && bytes[3] === 0
+}
+
+/** Without trailing blanks and surrounding empty lines. Throws `empty-message`. */
+function tidyMessage(message: string | undefined): string {
+  const lines = (message ?? '').split('\n').map((line) => line.trimEnd())
+  while (lines[0] === '') lines.shift()
+  while (lines.at(-1) === '') lines.pop()
+  if (lines.length > 0) return lines.join('\n')
+  throw new DitsError('empty-message', 'a commit needs a message', { hint: 'run: dits commit -m "what changed and why"' })
+}

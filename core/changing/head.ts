@@ -1,0 +1,31 @@
+import { decodeCommit, type Commit } from '../objects/commit.ts'
+import type { Id } from '../objects/id.ts'
+import type { Head } from '../refs/refs.ts'
+import type { Repo } from '../repo.ts'
+
+/** Where HEAD stands: on a branch, which may have no commit yet, or on a commit. */
+export interface CurrentHead {
+  head: Head
+  /** The full name of the branch, where HEAD is on one. */
+  branch: string | undefined
+  id: Id | undefined
+  commit: Commit | undefined
+}
+
+/** Reads HEAD and the commit that it stands on. */
+export async function readCurrentHead(repo: Repo): Promise<CurrentHead> {
+  const head = await repo.refs.readHead()
+  const branch = 'branch' in head ? head.branch : undefined
+  const id = 'branch' in head ? await repo.refs.read(head.branch) : head.id
+  return { head, branch, id, commit: id ? await readCommit(repo, id) : undefined }
+}
+
+/** Throws `object-missing` and `object-damaged`. */
+export async function readCommit(repo: Repo, id: Id): Promise<Commit> {
+  return decodeCommit(await repo.objects.read('commit', id))
+}
+
+/** A branch's or tag's name as people say it: 'main' for 'refs/heads/main'. */
+export function shortRefName(name: string): string {
+  return name.replace(/^refs\/(heads|tags|remotes)\//, '')
+}

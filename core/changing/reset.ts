@@ -1,0 +1,53 @@
+import { DitsError } from '../errors.ts'
+import { clearMergeState, readMergeState } from '../merging/merge-state.ts'
+import type { Id } from '../objects/id.ts'
+import { withLock, type Repo } from '../repo.ts'
+import { modifiedPaths } from '../staging/changes.ts'
+import { readIndex } from '../staging/stage.ts'
+import { indexFromTree } from '../worktree/index-tree.ts'
+import { readCommit, readCurrentHead } from './head.ts'
+import { applyChange, type Change } from './operation.ts'
+import { updateWorktree } from './update-worktree.ts'
+
+export interface ResetReport {
+  id: Id
+  before: Id | undefined
+  /** Files of the working tree that were written or removed (hard only). */
+  written: number
+  removed: number
+  /** True where uncommitted files were replaced; undo brings them back. */
+  saved: boolean
+}
+
+/**
+ * Moves the branch (or the detached HEAD) to a commit. `soft` leaves the index
+ * and the working tree, `mixed` sets the index to the commit, `hard` sets both.
+ * What `hard` replaces in the working tree is saved first, for undo. A merge in
+ * progress ends with `mixed` and `hard`.
+ */
+export async function resetTo(repo: Repo, id: Id, mode: 'soft' | 'mixed' | 'hard'): Promise<ResetReport> {
+  return withLock(repo, async () => {
+    const current = await readCurrentHead(repo)
+    if (mode === 'soft' && (await readMergeState(repo))) {
+      throw new DitsError('merge-in-progress', 'a merge is in progress, which a soft reset would lose', { hint: 'use: dits reset --mixed' })
+    }
+    const index = await readIndex(repo)
+    const tree = (await readCommit(repo, id)).tree
+    const report: ResetReport = { id, before: current.id, written: 0, removed: 0, saved: false }
+    const change: Change = current.branch
+      ? { refs: [{ name: current.branch, after: id, ...(current.id ? { before: current.id } : {}) }] }
+      : { head: { before: current.head, after: { id } } }
+    if (mode === 'hard') {
+      const update = await updateWorktree(repo, index, tree, { policy: 'save', also: await modifiedPaths(repo, index) })
+      change.index = { bytes: update.index, before: index?.tree, after: tree }
+      change.saved = update.saved
+      change.worktree = true
+      Object.assign(report, { written: update.written, removed: update.removed, saved: update.saved !== undefined })
+    } else if (mode === 'mixed') {
+      change.index = { bytes: await indexFromTree(repo.objects, tree, index), before: index?.tree, after: tree }
+    }
+    await applyChange(repo, change)
+    if (mode !== 'soft') await clearMergeState(repo)
+    return report
+  })
+}

@@ -1,0 +1,188 @@
+import type { Stats } from 'node:fs'
+import { parentPath, pathToText, type BytePath } from '../bytes.ts'
+import type { CheckoutJob } from '../checkout/file-writer.ts'
+import { writeFiles } from '../checkout/write-files.ts'
+import { DitsError } from '../errors.ts'
+import type { Id } from '../objects/id.ts'
+import { diffTrees, walkTree } from '../objects/tree-walk.ts'
+import type { TreeEntry } from '../objects/tree-entry.ts'
+import type { Repo } from '../repo.ts'
+import { saveFiles } from '../staging/store-files.ts'
+import { hashOnDisk } from '../worktree/content-hash.ts'
+import { lookAt, readDiskClock } from '../worktree/disk.ts'
+import { fileStatOf, kindOfMode, type FileStat } from '../worktree/file-stat.ts'
+import { decodeIndex, type Index } from '../worktree/index-file.ts'
+import { indexFromTree } from '../worktree/index-tree.ts'
+import { Placer } from '../worktree/place.ts'
+import { StatPatch } from '../worktree/stat-patch.ts'
+
+/**
+ * What to do where a file that must be written or removed holds work that is
+ * not staged: `refuse`, changing nothing; or `save` it in the store first, so
+ * that undo can bring it back, and go on.
+ */
+export type UncommittedPolicy = 'refuse' | 'save'
+
+export interface UpdateResult {
+  /** The new index, encoded: the caller puts it in place with the change that it belongs to. */
+  index: Uint8Array
+  written: number
+  removed: number
+  /** A tree of the uncommitted files that were replaced or removed. */
+  saved: Id | undefined
+}
+
+/** One path that the update changes on disk. */
+interface Step {
+  path: BytePath
+  before: TreeEntry | undefined
+  after: TreeEntry | undefined
+  stat: Stats | undefined
+  /** True where the disk holds something that neither the index nor the target knows. */
+  precious: boolean
+  /** True where the disk holds already what the target wants. */
+  done: boolean
+}
+
+/**
+ * Brings the working tree from what `index` says to the tree `target`, and
+ * makes the index of it. Files that are the same in both are not touched.
+ * `also` are paths to write even so, because the disk holds something else.
+ *
+ * Order: everything is looked at before anything is changed; uncommitted work
+ * is durable in the store before it is replaced; each file is replaced by a
+ * rename. After a crash the old index still stands, and the same command can
+ * be run again: what is in place already is recognised by its content.
+ *
+ * Throws `would-overwrite` naming the files where the policy is `refuse`.
+ */
+export async function updateWorktree(
+  repo: Repo,
+  index: Index | undefined,
+  target: Id,
+  options: { policy: UncommittedPolicy; also?: ReadonlySet<BytePath> },
+): Promise<UpdateResult> {
+  const writtenMs = readDiskClock(repo.folder)
+  const steps = await planSteps(repo, index, target, options.also ?? new Set())
+  const precious = steps.filter((step) => step.precious)
+  if (precious.length > 0 && options.policy === 'refuse') throw wouldOverwrite(precious)
+  const saved = await saveFiles(repo, precious.map((step) => step.path))
+  const placer = new Placer(repo.root)
+  const removed = removeOld(steps, placer)
+  placer.removeEmptiedFolders()
+  for (const { path, after } of steps) if (after?.kind === 'directory') placer.placeFolder(path)
+  const stats = new Map<BytePath, FileStat>()
+  for (const { path, done, stat } of steps) if (done && stat) stats.set(path, fileStatOf(stat))
+  const jobs = steps.filter((step) => step.after && step.after.kind !== 'directory' && !step.done).map(jobOf)
+  for await (const { path, stat } of writeFiles(repo, jobs)) stats.set(path, stat)
+  const made = decodeIndex(await indexFromTree(repo.objects, target, index))
+  return { index: patchStats(made, stats, writtenMs), written: jobs.length, removed, saved }
+}
+
+async function planSteps(repo: Repo, index: Index | undefined, target: Id, also: ReadonlySet<BytePath>): Promise<Step[]> {
+  const steps: Step[] = []
+  const planned = new Set<BytePath>()
+  for await (const { path, before, after } of diffTrees(repo.objects, index?.tree, target)) {
+    repo.env.signal?.throwIfAborted()
+    steps.push(await lookAtStep(repo, index, { path, before, after }))
+    planned.add(path)
+  }
+  const missing = [...also].filter((path) => !planned.has(path))
+  if (missing.length > 0) {
+    const wanted = new Set(missing)
+    for await (const { path, entry } of walkTree(repo.objects, target)) {
+      if (wanted.has(path)) steps.push(await lookAtStep(repo, index, { path, before: entry, after: entry }))
+    }
+  }
+  markBlockedFolders(repo, steps)
+  return steps
+}
+
+async function lookAtStep(
+  repo: Repo,
+  index: Index | undefined,
+  change: { path: BytePath; before: TreeEntry | undefined; after: TreeEntry | undefined },
+): Promise<Step> {
+  const { path, before, after } = change
+  const stat = lookAt(repo.rootBytes, path)
+  const step: Step = { path, before, after, stat, precious: false, done: false }
+  if (!stat) return step
+  const kind = kindOfMode(stat.mode)
+  if (kind === 'directory') {
+    // A folder in the place of a file: what it holds decides, see markBlockedFolders.
+    step.done = after?.kind === 'directory'
+    return step
+  }
+  const i = index?.find(path)
+  if (before && before.kind !== 'directory' && index && i !== undefined && index.isUnchanged(i, fileStatOf(stat)) && kind === before.kind) return step
+  const hash = kind === 'unsupported' ? undefined : (await hashOnDisk(repo.rootBytes, path, repo.env.signal))?.hash
+  if (after && after.kind === kind && after.hash === hash) step.done = true
+  else step.precious = !(before && before.kind === kind && before.hash === hash)
+  return step
+}
+
+/**
+ * A file that must be written where the disk has a folder, or below something
+ * that is no folder: allowed only where what is in the way goes in this very
+ * update.
+ */
+function markBlockedFolders(repo: Repo, steps: Step[]): void {
+  const going = new Set(steps.filter((step) => step.before && step.after?.kind !== 'directory').map((step) => step.path))
+  const looked = new Map<BytePath, boolean>()
+  const blocked = (folder: BytePath): boolean => {
+    if (folder === '' || going.has(folder)) return false
+    let answer = looked.get(folder)
+    if (answer === undefined) {
+      const stat = lookAt(repo.rootBytes, folder)
+      answer = stat ? kindOfMode(stat.mode) !== 'directory' : blocked(parentPath(folder))
+      looked.set(folder, answer)
+    }
+    return answer
+  }
+  for (const step of steps) {
+    if (step.after && blocked(parentPath(step.path))) {
+      throw new DitsError('would-overwrite', `'${pathToText(parentPath(step.path))}' is no folder, but the version to go to has one there`, {
+        hint: 'move it away, or commit it; then try again',
+      })
+    }
+  }
+}
+
+function jobOf(step: Step): CheckoutJob {
+  const { kind, content, size, id, mtimeNs } = step.after!
+  if (kind === 'directory') throw new Error('a folder is no checkout job')
+  return { path: step.path, kind, content, size, id, ...(mtimeNs === undefined ? {} : { mtimeNs }) }
+}
+
+/** Removes what the target does not have, and what stands where it has something of another kind; the deepest first. */
+function removeOld(steps: readonly Step[], placer: Placer): number {
+  let removed = 0
+  for (let i = steps.length - 1; i >= 0; i--) {
+    const { path, before, after, stat } = steps[i]!
+    if (!stat) continue
+    const onDisk = kindOfMode(stat.mode) === 'directory' ? 'directory' : 'file'
+    const wanted = after === undefined ? undefined : after.kind === 'directory' ? 'directory' : 'file'
+    if (onDisk === wanted || (!before && after === undefined)) continue
+    if (onDisk === 'directory') placer.removeFolder(path)
+    else placer.removeFile(path)
+    if (onDisk === 'file' && !after) removed++
+  }
+  return removed
+}
+
+function patchStats(index: Index, stats: ReadonlyMap<BytePath, FileStat>, writtenMs: number): Uint8Array {
+  const patch = new StatPatch(index)
+  for (const [path, stat] of stats) {
+    const i = index.find(path)
+    if (i !== undefined) patch.set(i, stat)
+  }
+  return patch.finish({ writtenMs })
+}
+
+function wouldOverwrite(steps: readonly Step[]): DitsError {
+  const names = steps.slice(0, 10).map((step) => `'${pathToText(step.path)}'`)
+  const more = steps.length > names.length ? ` and ${steps.length - names.length} more` : ''
+  return new DitsError('would-overwrite', `uncommitted work would be overwritten: ${names.join(', ')}${more}`, {
+    hint: 'commit it, put it aside with: dits stash, or go on without it with --force (dits undo brings it back)',
+  })
+}

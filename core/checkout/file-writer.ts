@@ -1,0 +1,122 @@
+import { ftruncateSync, writeSync, writevSync } from 'node:fs'
+import type { BytePath } from '../bytes.ts'
+import type { Id } from '../objects/id.ts'
+import type { EntryContent } from '../objects/tree-entry.ts'
+import type { FileStat } from '../worktree/file-stat.ts'
+import type { Placer } from '../worktree/place.ts'
+import type { ContentReader } from './content-reader.ts'
+
+/** One file or link to write into the working tree. */
+export interface CheckoutJob {
+  path: BytePath
+  kind: 'file' | 'executable' | 'symlink'
+  content: EntryContent
+  size: number
+  id: Id
+  /** Set on the file where the repository records times. */
+  mtimeNs?: bigint
+}
+
+/** A file that was written, and what it looks like on disk now. */
+export interface CheckedOut {
+  path: BytePath
+  stat: FileStat
+}
+
+const piecesMax = 512
+const pendingBytesMax = 4 * 1024 * 1024
+/** Runs of zeros at least this long become holes where the file system has them. */
+const holeBytesMin = 16 * 1024
+const zeros = Buffer.alloc(1024 * 1024)
+
+/**
+ * Writes files of the store into the working tree: to a temporary name beside
+ * the target, whole, and then renamed, so that a crash leaves the old file or
+ * the new one. Not forced to disk: what the store holds can be written again.
+ */
+export class FileWriter {
+  private readonly placer: Placer
+  private readonly content: ContentReader
+  private readonly onBytes: (bytes: number) => void
+
+  constructor(placer: Placer, content: ContentReader, onBytes: (bytes: number) => void) {
+    this.placer = placer
+    this.content = content
+    this.onBytes = onBytes
+  }
+
+  /** Throws what reading the content throws and `unsafe-path`; errors of the system as they are. */
+  async write(job: CheckoutJob): Promise<CheckedOut> {
+    if (job.kind === 'symlink') {
+      const target: Uint8Array[] = []
+      for await (const piece of this.content.stream(job)) target.push(piece)
+      return { path: job.path, stat: this.placer.placeSymlink(job.path, Buffer.concat(target)) }
+    }
+    const pending = this.placer.openFile(job.path, { isExecutable: job.kind === 'executable' })
+    try {
+      await this.fill(pending.fd, job)
+    } catch (error) {
+      pending.abandon()
+      throw error
+    }
+    return { path: job.path, stat: pending.commit(job.mtimeNs === undefined ? {} : { mtimeNs: job.mtimeNs }) }
+  }
+
+  private async fill(fd: number, job: CheckoutJob): Promise<void> {
+    const output = new SparseOutput(fd)
+    for await (const piece of this.content.stream(job)) {
+      output.write(piece)
+      this.onBytes(piece.length)
+    }
+    output.end()
+  }
+}
+
+/** Gathers pieces into few system calls, and leaves holes where long runs of zeros stand. */
+class SparseOutput {
+  private readonly fd: number
+  private pieces: Uint8Array[] = []
+  private pendingBytes = 0
+  private position = 0
+  private endsInHole = false
+
+  constructor(fd: number) {
+    this.fd = fd
+  }
+
+  write(piece: Uint8Array): void {
+    if (piece.length >= holeBytesMin && isZero(piece)) {
+      this.flush()
+      this.position += piece.length
+      this.endsInHole = true
+      return
+    }
+    this.pieces.push(piece)
+    this.pendingBytes += piece.length
+    if (this.pieces.length >= piecesMax || this.pendingBytes >= pendingBytesMax) this.flush()
+  }
+
+  end(): void {
+    this.flush()
+    if (this.endsInHole) ftruncateSync(this.fd, this.position)
+  }
+
+  private flush(): void {
+    if (this.pieces.length === 0) return
+    const written = writevSync(this.fd, this.pieces, this.position)
+    // A disk that fills up takes a part first, and fails on the rest when it is offered again.
+    if (written < this.pendingBytes) writeAll(this.fd, Buffer.concat(this.pieces).subarray(written), this.position + written)
+    this.position += this.pendingBytes
+    this.pieces = []
+    this.pendingBytes = 0
+    this.endsInHole = false
+  }
+}
+
+function writeAll(fd: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, position + done)
+}
+
+function isZero(bytes: Uint8Array): boolean {
+  return bytes[0] === 0 && bytes.length <= zeros.length && Buffer.compare(bytes, zeros.subarray(0, bytes.length)) === 0
+}

@@ -1,0 +1,67 @@
+import { DitsError } from './errors.ts'
+import type { Id, ObjectKind } from './objects/id.ts'
+import { referencesOf } from './objects/references.ts'
+import type { PackedObjects } from './pack/packed-objects.ts'
+import type { Located } from './pack/pack-set.ts'
+
+/** An object that something refers to. */
+export interface ObjectRef {
+  kind: ObjectKind
+  id: Id
+}
+
+/** A set of stored objects: a bit for each record of each pack. */
+export class ObjectMarks {
+  private readonly packs = new Map<string, Uint8Array>()
+
+  /** Marks an object; answers whether it was not marked before. */
+  add(located: Located, packObjects: number): boolean {
+    let bits = this.packs.get(located.pack)
+    if (!bits) this.packs.set(located.pack, (bits = new Uint8Array(Math.ceil(packObjects / 8))))
+    const byte = located.rank >>> 3
+    const bit = 1 << (located.rank & 7)
+    if (bits[byte]! & bit) return false
+    bits[byte]! |= bit
+    return true
+  }
+
+  has(pack: string, rank: number): boolean {
+    return ((this.packs.get(pack)?.[rank >>> 3] ?? 0) & (1 << (rank & 7))) !== 0
+  }
+}
+
+export interface ReachOptions {
+  signal?: AbortSignal | undefined
+  /** Called for each object that is not there or cannot be read; without it the first one throws. */
+  onProblem?: (problem: { object: ObjectRef; parent: ObjectRef | undefined; error: DitsError }) => void
+  onObject?: (objects: number) => void
+}
+
+/**
+ * Marks everything that can be reached from `roots`. Every object but a chunk
+ * is read, and so verified; a chunk is only looked up. Memory: a bit for each
+ * object of the repository, and the objects still to visit.
+ */
+export async function markReachable(objects: PackedObjects, roots: Iterable<ObjectRef>, options: ReachOptions = {}): Promise<ObjectMarks> {
+  const marks = new ObjectMarks()
+  const open: { object: ObjectRef; parent: ObjectRef | undefined }[] = []
+  for (const object of roots) open.push({ object, parent: undefined })
+  let count = 0
+  for (let next = open.pop(); next; next = open.pop()) {
+    options.signal?.throwIfAborted()
+    const { object, parent } = next
+    try {
+      const located = await objects.locate(object.id)
+      if (!located) throw new DitsError('object-missing', `${object.kind} '${object.id}' is missing`)
+      if (located.kind !== object.kind) throw new DitsError('object-damaged', `'${object.id}' is a ${located.kind}, not a ${object.kind}`)
+      if (!marks.add(located, (await objects.packs.index(located.pack)).count)) continue
+      options.onObject?.(++count)
+      if (object.kind === 'chunk') continue
+      for (const child of referencesOf(object.kind, await objects.read(object.kind, object.id))) open.push({ object: child, parent: object })
+    } catch (error) {
+      if (!(error instanceof DitsError) || !options.onProblem) throw error
+      options.onProblem({ object, parent, error })
+    }
+  }
+  return marks
+}

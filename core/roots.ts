@@ -1,0 +1,61 @@
+import { DitsError } from './errors.ts'
+import type { ObjectRef } from './reachable.ts'
+import type { Repo } from './repo.ts'
+import type { Head } from './refs/refs.ts'
+import type { Id } from './objects/id.ts'
+import { readIndex } from './staging/stage.ts'
+import { readMergeState } from './merging/merge-state.ts'
+
+/** An object that keeps everything it reaches. */
+export type Root = ObjectRef
+
+/**
+ * Everything that a repository refers to: refs, a detached HEAD, what is
+ * staged, a merge in progress, and what the operation log could bring back.
+ * With `onProblem`, damage is reported and the rest still found; without it,
+ * it throws.
+ */
+export async function findRoots(repo: Repo, onProblem?: (error: DitsError) => void): Promise<Root[]> {
+  const roots = new Map<Id, Root>()
+  const add = (kind: Root['kind'], id: Id | undefined) => void (id && roots.set(id, { kind, id }))
+  const guarded = async (work: () => Promise<void>) => {
+    try {
+      await work()
+    } catch (error) {
+      if (!(error instanceof DitsError) || !onProblem) throw error
+      onProblem(error)
+    }
+  }
+  const addTip = async (id: Id | undefined) => add(id ? await kindOfTip(repo, id) : 'commit', id)
+  const addHead = (head: Head | undefined) => (head && 'id' in head ? addTip(head.id) : undefined)
+  await guarded(async () => addHead(await repo.refs.readHead()))
+  await guarded(async () => {
+    for await (const { id } of repo.refs.list('refs/')) await addTip(id)
+  })
+  await guarded(async () => {
+    const index = await readIndex(repo)
+    add('tree', index?.tree)
+  })
+  await guarded(async () => {
+    const merge = await readMergeState(repo)
+    for (const id of merge?.heads ?? []) add('commit', id)
+    for (const conflict of merge?.conflicts ?? []) {
+      for (const side of [conflict.base, conflict.ours, conflict.theirs]) if (side) add(side.content === 'tree' ? 'tree' : side.content, side.id)
+    }
+  })
+  await guarded(async () => {
+    for await (const operation of repo.oplog.newestFirst()) {
+      for (const move of operation.refs) for (const id of [move.before, move.after]) await addTip(id)
+      await addHead(operation.head.before)
+      await addHead(operation.head.after)
+      for (const id of [operation.staged.before, operation.staged.after, operation.saved]) add('tree', id)
+    }
+  })
+  return [...roots.values()]
+}
+
+/** A ref names a commit or an annotated tag; what is missing counts as a commit, and will be reported as missing. */
+async function kindOfTip(repo: Repo, id: Id): Promise<Root['kind']> {
+  const located = await repo.objects.locate(id)
+  return located?.kind === 'tag' ? 'tag' : 'commit'
+}

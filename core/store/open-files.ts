@@ -1,0 +1,108 @@
+import { fstatSync } from 'node:fs'
+import { open, type FileHandle } from 'node:fs/promises'
+import { isErrno } from '../errors.ts'
+
+interface OpenFile {
+  opening: Promise<FileHandle | undefined>
+  /** Reads under way. A file that was dropped is closed when the last has ended. */
+  readers: number
+  dropped: boolean
+}
+
+/**
+ * Files kept open between reads, at most `filesMax` besides those being read,
+ * the least recently read closed first: a pack is read thousands of times by
+ * range, and opening costs more than reading.
+ */
+export class OpenFiles {
+  readonly #files = new Map<string, OpenFile>()
+  readonly #filesMax: number
+
+  constructor(filesMax: number) {
+    this.#filesMax = filesMax
+  }
+
+  /**
+   * Calls `read` with the file at `path` open and its size; `undefined` where
+   * no file is there. A file that was replaced or removed since it was opened,
+   * by whichever process, is opened afresh.
+   */
+  async use<T>(path: string, read: (handle: FileHandle, size: number) => Promise<T>): Promise<T | undefined> {
+    for (;;) {
+      const file = this.#take(path)
+      try {
+        const handle = await file.opening
+        if (!handle) return undefined
+        const size = currentSize(handle)
+        if (size !== undefined) return await read(handle, size)
+        this.drop(path, file)
+      } finally {
+        file.readers--
+        this.#closeUnused(file)
+      }
+    }
+  }
+
+  /** Forgets the file at `path` (only if it still is `only`, where that is given); it is closed once nobody reads it. */
+  drop(path: string, only?: OpenFile): void {
+    const file = this.#files.get(path)
+    if (!file || (only && file !== only)) return
+    this.#files.delete(path)
+    file.dropped = true
+    this.#closeUnused(file)
+  }
+
+  /** Forgets all files. */
+  close(): void {
+    for (const path of [...this.#files.keys()]) this.drop(path)
+  }
+
+  #take(path: string): OpenFile {
+    const file = this.#files.get(path) ?? this.#open(path)
+    // Moves it to the end: a Map keeps the order of insertion, so the first is the one not read for longest.
+    this.#files.delete(path)
+    this.#files.set(path, file)
+    file.readers++
+    const [oldest] = this.#files.keys()
+    if (this.#files.size > this.#filesMax && oldest !== undefined) this.drop(oldest)
+    return file
+  }
+
+  #open(path: string): OpenFile {
+    const file: OpenFile = { opening: openRegular(path), readers: 0, dropped: false }
+    const forget = (): void => this.drop(path, file)
+    // Neither absence nor an error is remembered: the next read asks again.
+    file.opening.then((handle) => handle ?? forget(), forget)
+    return file
+  }
+
+  #closeUnused(file: OpenFile): void {
+    if (!file.dropped || file.readers > 0) return
+    // Nothing was written, so closing has nothing to tell.
+    void file.opening.then((handle) => handle?.close()).catch(() => undefined)
+  }
+}
+
+/** Opens a regular file for reading; `undefined` where there is none at `path`. */
+export async function openRegular(path: string): Promise<FileHandle | undefined> {
+  let handle: FileHandle
+  try {
+    handle = await open(path, 'r')
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined
+    throw error
+  }
+  if (fstatSync(handle.fd).isFile()) return handle
+  await handle.close()
+  return undefined
+}
+
+/**
+ * The size of an open file, or `undefined` where no name leads to it any more.
+ * Synchronous on purpose: it reads no disk and takes 3 µs, where a turn
+ * through the thread pool before each read would double the read's cost.
+ */
+function currentSize(handle: FileHandle): number | undefined {
+  const { nlink, size } = fstatSync(handle.fd)
+  return nlink === 0 ? undefined : size
+}
