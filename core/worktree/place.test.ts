@@ -176,9 +176,9 @@ describe('paths that a tree may carry and a working tree must not', () => {
   })
 
   it('do not include harmless names', () => {
-    const fine = ['...', 'a..b', '.ditsignore', 'dits', 'console', 'nul-', 'com', '.dits2', pathFromText('é 🎬'), '\xff']
+    const fine = ['a..b', '.ditsignore', 'dits', 'console', 'nul-', 'com', '.dits2', pathFromText('é 🎬'), '\xff']
     for (const path of fine) for (const platform of ['linux', 'darwin', 'win32'] as const) checkSafePath(path as BytePath, platform)
-    for (const path of ['nul', 'a:b', 'a\\b', 'dits~1', 'dot.']) checkSafePath(path as BytePath, 'linux')
+    for (const path of ['...', 'nul', 'a:b', 'a\\b', 'dits~1', 'dot.']) checkSafePath(path as BytePath, 'linux')
   })
 
   it('are refused by everything that writes or removes', () => {

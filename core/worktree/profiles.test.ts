@@ -17,7 +17,7 @@ describe('the profile of a file', () => {
     expect(byBytes('\0\0\0\x20ftypisom')).toBe('video')
     expect(byBytes('\0\0\0\x20ftypheic')).toBe('general')
     expect(byBytes('RIFF....AVI LIST')).toBe('video')
-    expect(byBytes('RIFF....WAVEfmt ')).toBe('general')
+    expect(byBytes('RIFF....WAVEfmt \x10\0\0\0')).toBe('general')
     expect(byBytes('8BPS\0\x01')).toBe('project')
     expect(byBytes('some text\n')).toBe('small')
     expect(byBytes('')).toBe('small')
