@@ -123,5 +123,5 @@ describe('ignore rules', () => {
       }
       expect(found.filter((path) => !path.includes('ignore')).sort(), `seed ${seed}, round ${round}`).toEqual(expected.sort())
     }
-  })
+  }, 60_000)
 })

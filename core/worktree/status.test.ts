@@ -264,7 +264,7 @@ describe('comparing a working tree with the index', () => {
     expect(await tree.compare(index)).toEqual([])
     tree.remove('many/shot_07000')
     expect(await tree.compare(index)).toEqual(['deleted many/shot_07000'])
-  })
+  }, 60_000)
 })
 
 describe('comparing only one path', () => {

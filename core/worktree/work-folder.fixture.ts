@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { pathFromText, pathToFs, type BytePath } from '../bytes.ts'
+import { isErrno } from '../errors.ts'
 import { blake3 } from '../hash.ts'
 import { idFromBytes, type Id } from '../objects/id.ts'
 import { MemoryObjects } from '../objects/memory-objects.ts'
@@ -26,9 +27,13 @@ export class WorkFolder {
   }
 
   write(path: string, content = path): void {
-    const slash = path.lastIndexOf('/')
-    if (slash > 0) this.folder(path.slice(0, slash))
-    writeFileSync(this.at(path), content, 'latin1')
+    try {
+      writeFileSync(this.at(path), content, 'latin1')
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error
+      this.folder(path.slice(0, path.lastIndexOf('/')))
+      writeFileSync(this.at(path), content, 'latin1')
+    }
   }
 
   folder(path: string): void {
