@@ -3,11 +3,18 @@ import { describe, expect, it } from 'vitest'
 import { pathFromText, type BytePath } from '../bytes.ts'
 import { checkUnchanged } from './content-hash.ts'
 import { detectFoldsCase, readDiskClock } from './disk.ts'
+import type { FileStat } from './file-stat.ts'
 import { Placer, removeLeftovers, type PlacerOptions } from './place.ts'
 import { checkSafePath, type Platform } from './safe-name.ts'
 import { fileEntry, hardNames, WorkFolder } from './work-folder.fixture.ts'
 
-function place(placer: Placer, path: string, content = path, options: { isExecutable?: boolean; isReadOnly?: boolean; mtimeNs?: bigint } = {}) {
+interface PlaceOptions {
+  isExecutable?: boolean
+  isReadOnly?: boolean
+  mtimeNs?: bigint
+}
+
+function place(placer: Placer, path: string, content = path, options: PlaceOptions = {}): FileStat {
   const { isExecutable = false, ...rest } = options
   const file = placer.openFile(path as BytePath, { isExecutable })
   writeSync(file.fd, Buffer.from(content, 'latin1'))
@@ -139,7 +146,8 @@ describe('removing files', () => {
 
   it('clears up what a killed checkout left, except in other repositories', () => {
     const tree = new WorkFolder()
-    for (const path of ['.dits-tmp-1', 'a/b/.dits-tmp-2', 'a/b/kept', 'nested/.dits/x', 'nested/.dits-tmp-3', '.dits/.dits-tmp-4']) tree.write(path)
+    for (const path of ['.dits-tmp-1', 'a/b/.dits-tmp-2', 'a/b/kept']) tree.write(path)
+    for (const path of ['nested/.dits/x', 'nested/.dits-tmp-3', '.dits/.dits-tmp-4']) tree.write(path)
     expect(removeLeftovers(tree.root)).toBe(2)
     expect(readdirSync(tree.at('a/b'))).toEqual(['kept'])
     expect(existsSync(tree.at('nested/.dits-tmp-3'))).toBe(true)
