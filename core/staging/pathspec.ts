@@ -10,10 +10,9 @@ export interface Pathspec {
   /** True where everything is meant. */
   readonly all: boolean
   matches(path: BytePath): boolean
-  /** True where something below the folder may match. */
-  reaches(folder: BytePath): boolean
-  /** The given names that are no patterns, for telling which of them matched nothing. */
+  /** The given names that are no patterns. */
   readonly literals: readonly BytePath[]
+  readonly patterns: readonly BytePath[]
 }
 
 const patternCharacters = /[*?[]/
@@ -29,17 +28,11 @@ export function parsePathspec(names: readonly string[], prefix: string): Pathspe
   const expressions = patterns.map(toExpression)
   const all = paths.length === 0 || paths.includes('' as BytePath)
   const below = (path: string) => literals.some((literal) => path === literal || path.startsWith(`${literal}/`))
-  const starts = patterns.map((pattern) => pattern.slice(0, pattern.search(patternCharacters)))
   return {
     all,
     literals,
+    patterns,
     matches: (path) => all || below(path) || patterns.includes(path) || expressions.some((expression) => expression.test(path)),
-    reaches: (folder) =>
-      all ||
-      folder === '' ||
-      below(folder) ||
-      literals.some((literal) => literal.startsWith(`${folder}/`)) ||
-      starts.some((start) => `${folder}/`.startsWith(start) || start.startsWith(`${folder}/`)),
   }
 }
 

@@ -1,0 +1,54 @@
+import type { BytePath } from '../bytes.ts'
+import type { Repo } from '../repo.ts'
+import { compareWorktree, type CompareOptions, type WorkChange } from '../worktree/status.ts'
+import { baseRules, type IgnoreRules } from '../worktree/ignore.ts'
+import { IndexBuilder } from '../worktree/index-builder.ts'
+import { decodeIndex, type Index } from '../worktree/index-file.ts'
+import type { Pathspec } from './pathspec.ts'
+
+/** What the user and the system ignore everywhere; the ignore files of the working tree come on top. */
+export function ignoreRules(repo: Repo): IgnoreRules {
+  return baseRules({ userText: repo.env.userIgnore })
+}
+
+/** An index without entries. */
+export function emptyIndex(): Index {
+  return decodeIndex(new IndexBuilder().finish({ writtenMs: 0 }))
+}
+
+export interface FindOptions extends Omit<CompareOptions, 'rules' | 'under' | 'signal'> {
+  /** Also what ignore rules leave out. */
+  ignored?: boolean
+}
+
+/** Differences between the working tree and an index, of the paths that `spec` names, in path order. */
+export async function* findChanges(repo: Repo, index: Index | undefined, spec: Pathspec, options: FindOptions = {}): AsyncGenerator<WorkChange> {
+  const { ignored = false, ...rest } = options
+  const compared = {
+    timeOnly: repo.config.getBool('core.timeonly') ?? false,
+    ...rest,
+    rules: ignored ? undefined : ignoreRules(repo),
+    ...(repo.env.signal ? { signal: repo.env.signal } : {}),
+  }
+  for (const under of startingPoints(spec)) {
+    const batches = compareWorktree(repo.root, index ?? emptyIndex(), { ...compared, ...(under === '' ? {} : { under }) })
+    for await (const batch of batches) for (const change of batch) if (spec.matches(change.path)) yield change
+  }
+}
+
+/** Tracked files whose content or kind on disk is not what is staged, and those that are gone. */
+export async function modifiedPaths(repo: Repo, index: Index | undefined): Promise<Set<BytePath>> {
+  const paths = new Set<BytePath>()
+  const everything: Pathspec = { all: true, literals: [], patterns: [], matches: () => true }
+  for await (const { path, change } of findChanges(repo, index, everything, { untracked: 'none' })) {
+    if (change === 'modified' || change === 'deleted' || change === 'type-changed') paths.add(path)
+  }
+  return paths
+}
+
+/** The paths to walk from: what is named, without what lies below something named; the root where there are patterns. */
+function startingPoints(spec: Pathspec): BytePath[] {
+  if (spec.all || spec.patterns.length > 0) return ['' as BytePath]
+  const sorted = [...new Set(spec.literals)].sort()
+  return sorted.filter((path) => !sorted.some((other) => other !== path && path.startsWith(`${other}/`)))
+}
