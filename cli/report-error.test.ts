@@ -66,7 +66,8 @@ describe('an error', () => {
 
 describe('error codes', () => {
   it.each([
-    ['conflict', 1],
+    ['merge-conflict', 1],
+    ['bad-order', 70],
     ['unknown-revision', 2],
     ['object-damaged', 3],
     ['anything-damaged', 3],
