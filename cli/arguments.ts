@@ -107,9 +107,14 @@ export async function buildParser(command: Command, rest: readonly string[]): Pr
 
 /** True where what follows the verb asks for help. */
 export function asksForHelp(rest: readonly string[]): boolean {
-  const end = rest.indexOf('--')
-  const options = end < 0 ? rest : rest.slice(0, end)
+  const options = optionsOnly(rest)
   return options.includes('--help') || options.includes('-h')
+}
+
+/** What stands before '--', where words may be options. */
+export function optionsOnly(rest: readonly string[]): readonly string[] {
+  const end = rest.indexOf('--')
+  return end < 0 ? rest : rest.slice(0, end)
 }
 
 function addGlobalOptions(parser: Argv): Argv {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { hasCode, DitsError } from '../core/errors.ts'
-import { asksForHelp, parseArguments, splitLine, UsageError, type GlobalOptions, type ParsedArguments } from './arguments.ts'
+import { asksForHelp, optionsOnly, parseArguments, splitLine, UsageError, type GlobalOptions, type ParsedArguments } from './arguments.ts'
 import { createColors, wantsColor } from './colors.ts'
 import type { Command } from './command.ts'
 import type { Context } from './context.ts'
@@ -20,6 +20,8 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   try {
     const { globals, verb, rest } = splitLine(recoverArguments(argv))
     applyGlobals(terminal, globals)
+    // Known before the verb's own parser is, so that its complaints come as JSON too.
+    terminal.json ||= optionsOnly(rest).includes('--json')
     const code = await runVerb(terminal, globals, ...chooseVerb(globals, verb, rest))
     terminal.progress.clear()
     terminal.stdout.flush()

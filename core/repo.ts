@@ -131,10 +131,10 @@ export async function closeRepo(repo: Repo): Promise<void> {
  * index or refs. Reading needs no lock. Throws `repository-busy` where another
  * command holds the lock for long.
  */
-export async function withLock<T>(repo: Repo, work: () => Promise<T>): Promise<T> {
+export async function withLock<T>(repo: Repo, work: () => Promise<T>, options: { waitMs?: number } = {}): Promise<T> {
   const lock = await acquireFileLock(path.join(repo.folder, 'worktree.lock'), {
-    waitMs: lockWaitMs,
-    onWait: () => repo.env.onWarning?.('waiting for another dits command in this repository to finish'),
+    waitMs: options.waitMs ?? lockWaitMs,
+    ...(options.waitMs === 0 ? {} : { onWait: () => repo.env.onWarning?.('waiting for another dits command in this repository to finish') }),
     ...(repo.env.signal ? { signal: repo.env.signal } : {}),
   })
   try {

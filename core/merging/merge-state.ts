@@ -15,6 +15,8 @@ export interface OpenConflict {
   base?: ConflictSide
   ours?: ConflictSide
   theirs?: ConflictSide
+  /** Where their version lies in the working tree, beside ours, until the conflict is resolved. */
+  beside?: BytePath
 }
 
 /** A merge, cherry-pick, revert or stash that waits for its conflicts to be resolved and for a commit. */

@@ -26,6 +26,30 @@ refsContract('disk', async () => {
   }
 })
 
+describe('a ref that is taken back because of a conflict', () => {
+  it('is left where another process has moved it meanwhile', async () => {
+    const [name, below] = ['refs/heads/a', 'refs/heads/a/b']
+    const inner = new MemoryStore()
+    const others = createRefs(inner)
+    const refs = createRefs({
+      get: (key, range) => inner.get(key, range),
+      stat: (key) => inner.stat(key),
+      list: (prefix) => inner.list(prefix),
+      delete: (key) => inner.delete(key),
+      put: async (key, body, condition) => {
+        const stored = await inner.put(key, body, condition)
+        if (stored && key === name && (await others.read(name)) === idOf(1)) {
+          await inner.put('refs/heads/a%/b', Buffer.from(`${idOf(2)}\n`))
+          await others.move(name, idOf(1), idOf(3))
+        }
+        return stored
+      },
+    })
+    await expect(refs.move(name, undefined, idOf(1))).rejects.toMatchObject({ code: 'ref-conflict' })
+    expect([await others.read(name), await others.read(below)]).toEqual([idOf(3), idOf(2)])
+  })
+})
+
 describe('refs on disk', () => {
   it('lose no count of several processes', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'dits-refs-'))

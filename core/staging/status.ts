@@ -1,0 +1,91 @@
+import type { BytePath } from '../bytes.ts'
+import { indexKey } from '../changing/operation.ts'
+import { readCurrentHead, type CurrentHead } from '../changing/head.ts'
+import { hasCode } from '../errors.ts'
+import { changesBetween, type Change } from '../history/changes.ts'
+import { readMergeState, type MergeState } from '../merging/merge-state.ts'
+import { withLock, type Repo } from '../repo.ts'
+import { readDiskClock } from '../worktree/disk.ts'
+import type { FileStat } from '../worktree/file-stat.ts'
+import type { Index } from '../worktree/index-file.ts'
+import { StatPatch } from '../worktree/stat-patch.ts'
+import type { WorkChange } from '../worktree/status.ts'
+import { findChanges } from './changes.ts'
+import type { Pathspec } from './pathspec.ts'
+import { readIndex } from './stage.ts'
+
+export interface StatusReport {
+  current: CurrentHead
+  merge: MergeState | undefined
+  /** What the next commit would change. */
+  staged: Change[]
+  /** What the working tree changes against what is staged. */
+  unstaged: WorkChange[]
+  /** Files and folders that are not tracked; a folder that is untracked whole is one item. */
+  untracked: WorkChange[]
+  /** What cannot be tracked, and why. */
+  skipped: WorkChange[]
+  /** Files and empty folders that are staged. */
+  tracked: number
+}
+
+export interface StatusOptions {
+  untracked: 'all' | 'folders' | 'none'
+}
+
+/**
+ * Compares HEAD, what is staged and the working tree. Waits for nobody: it
+ * reads what is there. Stat data that turned out to be stale is renewed in the
+ * index afterwards, where no other command is at work.
+ */
+export async function readStatus(repo: Repo, spec: Pathspec, options: StatusOptions): Promise<StatusReport> {
+  const startMs = readClockIfWritable(repo)
+  const [current, merge, index] = [await readCurrentHead(repo), await readMergeState(repo), await readIndex(repo)]
+  const report: StatusReport = { current, merge, staged: [], unstaged: [], untracked: [], skipped: [], tracked: index?.count ?? 0 }
+  for await (const change of changesBetween(repo.objects, current.commit?.tree, index?.tree, { renames: true })) {
+    if (spec.matches(change.path)) report.staged.push(change)
+  }
+  const besides = new Set(merge?.conflicts.flatMap((conflict) => besidePaths(conflict)) ?? [])
+  const touched: { entry: number; stat: FileStat }[] = []
+  for await (const change of findChanges(repo, index, spec, { untracked: options.untracked, touched: true })) {
+    if (change.change === 'touched') {
+      if (change.entry !== undefined && change.stat) touched.push({ entry: change.entry, stat: change.stat })
+    } else if (change.change === 'untracked') {
+      if (!besides.has(change.path)) report.untracked.push(change)
+    } else (change.change === 'skipped' ? report.skipped : report.unstaged).push(change)
+  }
+  if (index && startMs !== undefined && touched.length > 0) await renewStats(repo, index, touched, startMs)
+  return report
+}
+
+function besidePaths(conflict: { beside?: BytePath }): BytePath[] {
+  return conflict.beside ? [conflict.beside] : []
+}
+
+/** The disk's clock; `undefined` where the repository may not be written, so that there is nothing to renew either. */
+function readClockIfWritable(repo: Repo): number | undefined {
+  try {
+    return readDiskClock(repo.folder)
+  } catch {
+    return undefined
+  }
+}
+
+/** Best effort: where another command holds the lock, or the index has changed, nothing happens. */
+async function renewStats(repo: Repo, index: Index, touched: readonly { entry: number; stat: FileStat }[], writtenMs: number): Promise<void> {
+  try {
+    await withLock(
+      repo,
+      async () => {
+        const now = await readIndex(repo)
+        if (!now || Buffer.compare(now.bytes, index.bytes) !== 0) return
+        const patch = new StatPatch(index)
+        for (const { entry, stat } of touched) patch.set(entry, stat)
+        await repo.store.put(indexKey, patch.finish({ writtenMs }))
+      },
+      { waitMs: 0 },
+    )
+  } catch (error) {
+    if (!hasCode(error, 'repository-busy') && !hasCode(error, 'store-io')) throw error
+  }
+}

@@ -1,0 +1,31 @@
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** Programs that tests use as clients and servers, with the Debian package that brings each. */
+export const testTools = {
+  'b3sum': 'b3sum',
+  'bash': 'bash',
+  'ffmpeg': 'ffmpeg',
+  'ffprobe': 'ffmpeg',
+  'fish': 'fish',
+  'git': 'git',
+  'redis-server': 'redis-server',
+  'strace': 'strace',
+  'zsh': 'zsh',
+} as const
+
+export type TestTool = keyof typeof testTools
+
+/** Whether a program is in the PATH. */
+export function hasTool(name: TestTool): boolean {
+  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => isExecutable(join(folder, name)))
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
