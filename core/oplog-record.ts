@@ -25,6 +25,8 @@ export interface Operation {
   staged: { before?: Id; after?: Id }
   /** A tree of the uncommitted files that the command replaced or removed. */
   saved?: Id
+  /** True where files of the working tree were changed with the index. */
+  worktree?: boolean
   /** The number of the operation that this one undoes. */
   undoes?: number
 }
@@ -34,7 +36,7 @@ const idPattern = /^[0-9a-f]{64}$/
 
 /** The record of an operation (FORMAT.md, "Operation log"). */
 export function encodeOperation(operation: Operation): Uint8Array {
-  const { seq, timeMs, command, head, refs, staged, saved, undoes } = operation
+  const { seq, timeMs, command, head, refs, staged, saved, worktree, undoes } = operation
   // Named one by one, so that the record holds these fields, in this order, and no others.
   const json = JSON.stringify({
     format,
@@ -45,6 +47,7 @@ export function encodeOperation(operation: Operation): Uint8Array {
     refs: refs.map(({ name, before, after }) => ({ name, before, after })),
     staged: { before: staged.before, after: staged.after },
     saved,
+    worktree: worktree || undefined,
     undoes,
   })
   return Buffer.from(`${json}\n${blake3Text(Buffer.from(json))}\n`)
@@ -85,7 +88,7 @@ function checkedJson(record: Buffer): string {
 function parseOperation(value: unknown): Operation {
   const fields = asObject(value)
   if (fields['format'] !== format) throw new Error('its format is not known')
-  const { seq, timeMs, command, refs, saved, undoes } = fields
+  const { seq, timeMs, command, refs, saved, worktree, undoes } = fields
   if (typeof command !== 'string' || !Array.isArray(refs)) throw new Error('a field is missing')
   return {
     seq: asInteger(seq),
@@ -95,6 +98,7 @@ function parseOperation(value: unknown): Operation {
     refs: refs.map(parseMove),
     staged: parsePair(fields['staged'], parseId),
     ...(saved === undefined ? {} : { saved: parseId(saved) }),
+    ...(worktree === true ? { worktree } : {}),
     ...(undoes === undefined ? {} : { undoes: asInteger(undoes) }),
   }
 }
