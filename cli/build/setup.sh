@@ -29,9 +29,21 @@ must_install() {
   fi
 }
 
+# npm on $modern_node where that is set. Its own first line may name a fixed Node,
+# so its program is started directly.
+run_npm() {
+  program=${npm_execpath:-$(readlink -f "$(command -v npm)")}
+  case $modern_node:$program in
+    ?*:*.js | ?*:*.cjs) "$modern_node" "$program" "$@" ;;
+    ?*:*) PATH=${modern_node%/*}:$PATH npm "$@" ;;
+    *) npm "$@" ;;
+  esac
+}
+modern_node=
+
 # No package needs its install script: native parts come as packages of their own.
 install_packages() {
-  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error "$@" ||
+  run_npm ci --ignore-scripts --no-audit --no-fund --loglevel=error "$@" ||
     fail 'npm could not install the packages' 'see what npm says above; behind a proxy, set https_proxy'
 }
 
@@ -57,21 +69,18 @@ if must_install; then
   echo 'setup: installing packages'
   # npm leaves native parts out that ask for a newer Node than the one it runs on.
   # So an old Node fetches the right one first, and npm runs again on that.
-  modern=$(node -p '(([a, b]) => a > 22 || (a === 22 && b >= 12) || (a === 20 && b >= 19))(process.versions.node.split(".").map(Number))')
-  if [ "$modern" = false ]; then
+  is_modern=$(node -p '(([a, b]) => a > 22 || (a === 22 && b >= 12) || (a === 20 && b >= 19))(process.versions.node.split(".").map(Number))')
+  if [ "$is_modern" = false ]; then
     install_packages --omit=dev
     if node=$(find_node); then
       scratch=$(mktemp -d)
       trap 'rm -rf "$scratch"' EXIT
       cp "$node" "$scratch/node"
-      PATH=$scratch:$PATH install_packages
-      rm -rf "$scratch"
-    else
-      install_packages
+      modern_node=$scratch/node
     fi
-  else
-    install_packages
   fi
+  install_packages
+  [ -z "$modern_node" ] || rm -rf "$scratch"
   inputs > node_modules/.dits-setup
 fi
 
