@@ -88,7 +88,6 @@ export async function buildParser(command: Command, rest: readonly string[]): Pr
       'parse-positional-numbers': false,
       'dot-notation': false,
       'strip-aliased': true,
-      'strip-dashed': true,
       'greedy-arrays': false,
     })
     .fail((message, error) => {

@@ -21,6 +21,7 @@ export class OutputClosed extends Error {
   override readonly name = 'OutputClosed'
 }
 
+/** How an output stands to its surroundings. */
 export interface OutputOptions {
   /** Called before bytes reach a terminal, so that a progress bar can step aside. */
   beforeWrite?: () => void

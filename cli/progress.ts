@@ -21,6 +21,7 @@ export interface BarOptions {
   total?: number
 }
 
+/** One piece of work while it is done. Calls are cheap: most of them draw nothing. */
 export interface ProgressBar {
   /** Adds to what is done; `current` is what is worked on, such as a path. */
   advance(amount: number, current?: string): void
@@ -31,6 +32,7 @@ export interface ProgressBar {
   finish(): void
 }
 
+/** Where progress shows, and by which clock. */
 export interface ProgressOptions {
   mode: ProgressMode
   write(text: string): void
@@ -47,6 +49,7 @@ const rateSamplesMax = 50
 const barColumns = 20
 const clearLine = '\r\x1b[K'
 
+/** The progress of one process: at most ten redraws a second on a terminal, a line every ten seconds elsewhere. */
 export function createProgress(options: ProgressOptions): Progress {
   let active: Bar | undefined
   return {
@@ -59,6 +62,7 @@ export function createProgress(options: ProgressOptions): Progress {
   }
 }
 
+/** What a bar shows. */
 export interface BarState {
   label: string
   unit: 'bytes' | 'count'

@@ -20,21 +20,19 @@ export const exitCodes = {
 
 /** Codes that do not mean that the person asked for something impossible (exit code 2). */
 const exitCodeOf: Readonly<Record<string, number>> = {
-  'conflict': exitCodes.negative,
   'merge-conflict': exitCodes.negative,
+  'nothing-to-commit': exitCodes.negative,
+  'unresolved-conflicts': exitCodes.negative,
   'object-missing': exitCodes.damaged,
   'pack-missing': exitCodes.damaged,
-  'wrong-kind': exitCodes.damaged,
-  'unsupported-codec': exitCodes.damaged,
-  'unsupported-segment': exitCodes.damaged,
-  'tree-too-deep': exitCodes.damaged,
-  'bad-order': exitCodes.damaged,
+  'value-too-large': exitCodes.damaged,
   'store-io': exitCodes.io,
   'store-read-only': exitCodes.io,
-  'io': exitCodes.io,
+  'ref-moved': exitCodes.busy,
   'repository-busy': exitCodes.busy,
-  'key-conflict': exitCodes.busy,
-  'busy': exitCodes.busy,
+  'bad-key': exitCodes.unexpected,
+  'bad-order': exitCodes.unexpected,
+  'unexpected': exitCodes.unexpected,
   'usage': exitCodes.usage,
   'interrupted': exitCodes.interrupted,
 }

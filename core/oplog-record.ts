@@ -23,6 +23,8 @@ export interface Operation {
   refs: RefMove[]
   /** The tree that the index held before and after, if it changed; absent on one side where that index was empty. */
   staged: { before?: Id; after?: Id }
+  /** True where files of the working tree were changed with the index. */
+  worktree?: boolean
   /** A tree of the uncommitted files that the command replaced or removed. */
   saved?: Id
   /** The number of the operation that this one undoes. */
@@ -34,7 +36,7 @@ const idPattern = /^[0-9a-f]{64}$/
 
 /** The record of an operation (FORMAT.md, "Operation log"). */
 export function encodeOperation(operation: Operation): Uint8Array {
-  const { seq, timeMs, command, head, refs, staged, saved, undoes } = operation
+  const { seq, timeMs, command, head, refs, staged, worktree, saved, undoes } = operation
   // Named one by one, so that the record holds these fields, in this order, and no others.
   const json = JSON.stringify({
     format,
@@ -44,6 +46,7 @@ export function encodeOperation(operation: Operation): Uint8Array {
     head: { before: head.before, after: head.after },
     refs: refs.map(({ name, before, after }) => ({ name, before, after })),
     staged: { before: staged.before, after: staged.after },
+    worktree: worktree || undefined,
     saved,
     undoes,
   })
@@ -85,8 +88,9 @@ function checkedJson(record: Buffer): string {
 function parseOperation(value: unknown): Operation {
   const fields = asObject(value)
   if (fields['format'] !== format) throw new Error('its format is not known')
-  const { seq, timeMs, command, refs, saved, undoes } = fields
+  const { seq, timeMs, command, refs, worktree, saved, undoes } = fields
   if (typeof command !== 'string' || !Array.isArray(refs)) throw new Error('a field is missing')
+  if (worktree !== undefined && worktree !== true) throw new Error('a field is neither true nor absent')
   return {
     seq: asInteger(seq),
     timeMs: asInteger(timeMs),
@@ -94,6 +98,7 @@ function parseOperation(value: unknown): Operation {
     head: parsePair(fields['head'], parseHead),
     refs: refs.map(parseMove),
     staged: parsePair(fields['staged'], parseId),
+    ...(worktree ? { worktree } : {}),
     ...(saved === undefined ? {} : { saved: parseId(saved) }),
     ...(undoes === undefined ? {} : { undoes: asInteger(undoes) }),
   }

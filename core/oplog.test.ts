@@ -22,6 +22,7 @@ const full: Omit<Operation, 'seq'> = {
     { name: 'refs/tags/old', before: idOf(4) },
   ],
   staged: { before: idOf(5), after: idOf(6) },
+  worktree: true,
   saved: idOf(7),
   undoes: 3,
 }
@@ -247,6 +248,7 @@ describe('damage in the operation log', () => {
     ['has a ref with a bad id', { ...base, refs: [{ name: 'a', before: 'x' }] }],
     ['has a head that is neither branch nor id', { ...base, head: { before: {} } }],
     ['has staged text', { ...base, staged: { after: 'tree' } }],
+    ['changed half the working tree', { ...base, worktree: 'some' }],
     ['has a saved number', { ...base, saved: 5 }],
     ['undoes half an operation', { ...base, undoes: 1.5 }],
     ['has a time that is text', { ...base, timeMs: '1' }],

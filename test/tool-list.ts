@@ -11,6 +11,7 @@ export const testTools = {
   'git': 'git',
   'redis-server': 'redis-server',
   'strace': 'strace',
+  'unzip': 'unzip',
   'zsh': 'zsh',
 } as const
 

@@ -52,7 +52,7 @@ export async function commitStaged(repo: Repo, options: CommitOptions): Promise<
         hint: 'stage changes with: dits add FILE…; or see: dits status',
       })
     }
-    const committer = currentPerson(repo)
+    const committer = await personAfter(repo, parents)
     const author = options.author ?? (options.amend ? current.commit!.author : committer)
     const commit: Commit = { tree, parents, author, committer, message }
     const id = writer.write('commit', encodeCommit(commit))
@@ -74,6 +74,13 @@ export async function moveHead(repo: Repo, current: CurrentHead, id: Id): Promis
 function parentsOf(current: CurrentHead, amend: boolean, merged: readonly Id[]): Id[] {
   if (amend) return current.commit!.parents
   return current.id ? [current.id, ...merged.filter((id) => id !== current.id)] : [...merged]
+}
+
+/** Who commits now. Never earlier than a parent, because walks of history go by time. */
+async function personAfter(repo: Repo, parents: readonly Id[]): Promise<Person> {
+  const person = currentPerson(repo)
+  for (const parent of parents) person.timeMs = Math.max(person.timeMs, (await readCommit(repo, parent)).committer.timeMs)
+  return person
 }
 
 async function treeOf(repo: Repo, commit: Id | undefined): Promise<Id | undefined> {

@@ -9,7 +9,7 @@ import type { TreeEntry } from '../objects/tree-entry.ts'
 import type { Repo } from '../repo.ts'
 import { saveFiles } from '../staging/store-files.ts'
 import { hashOnDisk } from '../worktree/content-hash.ts'
-import { lookAt, readDiskClock } from '../worktree/disk.ts'
+import { detectFoldsCase, lookAt, readDiskClock } from '../worktree/disk.ts'
 import { fileStatOf, kindOfMode, type FileStat } from '../worktree/file-stat.ts'
 import { decodeIndex, type Index } from '../worktree/index-file.ts'
 import { indexFromTree } from '../worktree/index-tree.ts'
@@ -62,12 +62,11 @@ export async function updateWorktree(
   target: Id,
   options: { policy: UncommittedPolicy; also?: ReadonlySet<BytePath> },
 ): Promise<UpdateResult> {
-  const writtenMs = readDiskClock(repo.folder)
   const steps = await planSteps(repo, index, target, options.also ?? new Set())
   const precious = steps.filter((step) => step.precious)
   if (precious.length > 0 && options.policy === 'refuse') throw wouldOverwrite(precious)
   const saved = await saveFiles(repo, precious.map((step) => step.path))
-  const placer = new Placer(repo.root)
+  const placer = new Placer(repo.root, { foldsCase: detectFoldsCase(repo.folder) })
   const removed = removeOld(steps, placer)
   placer.removeEmptiedFolders()
   for (const { path, after } of steps) if (after?.kind === 'directory') placer.placeFolder(path)
@@ -76,7 +75,9 @@ export async function updateWorktree(
   const jobs = steps.filter((step) => step.after && step.after.kind !== 'directory' && !step.done).map(jobOf)
   for await (const { path, stat } of writeFiles(repo, jobs)) stats.set(path, stat)
   const made = decodeIndex(await indexFromTree(repo.objects, target, index))
-  return { index: patchStats(made, stats, writtenMs), written: jobs.length, removed, saved }
+  // The clock of after the last write: each file's stat data is newer than its content, so only what is written in
+  // the last instant has to be hashed by the next status.
+  return { index: patchStats(made, stats, readDiskClock(repo.folder)), written: jobs.length, removed, saved }
 }
 
 async function planSteps(repo: Repo, index: Index | undefined, target: Id, also: ReadonlySet<BytePath>): Promise<Step[]> {

@@ -10,11 +10,12 @@ import { FileWriter, type CheckedOut, type CheckoutJob } from './file-writer.ts'
 export interface CheckoutWorkerStart {
   root: string
   storeFolder: string
+  foldsCase: boolean
 }
 
 serveBatches<CheckoutWorkerStart, CheckoutJob, CheckedOut, null>(async ({ start, onBytes }) => {
   const store = new DiskStore(start.storeFolder)
-  const writer = new FileWriter(new Placer(start.root), new ContentReader(await PackedObjects.open(store)), onBytes)
+  const writer = new FileWriter(new Placer(start.root, { foldsCase: start.foldsCase }), new ContentReader(await PackedObjects.open(store)), onBytes)
   return {
     run: (job) => writer.write(job),
     finish: async () => {

@@ -1,6 +1,7 @@
 import { DitsError } from '../errors.ts'
 import type { Repo } from '../repo.ts'
 import { batchesOf, runBatches } from '../threads/worker-pool.ts'
+import { detectFoldsCase } from '../worktree/disk.ts'
 import { Placer } from '../worktree/place.ts'
 import type { CheckoutWorkerStart } from './checkout-worker.ts'
 import { ContentReader } from './content-reader.ts'
@@ -18,11 +19,12 @@ const batchLimits = { largeBytes: 64 * 1024 * 1024, filesMax: 128, bytesMax: 8 *
  */
 export async function* writeFiles(repo: Repo, jobs: readonly CheckoutJob[], root = repo.root): AsyncGenerator<CheckedOut> {
   const { env } = repo
+  const foldsCase = detectFoldsCase(repo.folder)
   const bytesTotal = jobs.reduce((sum, job) => sum + job.size, 0)
   const progress = { task: 'writing', bytesTotal, filesTotal: jobs.length, files: 0 }
   if (env.threads < 2 || (bytesTotal < threadedBytesMin && jobs.length < threadedFilesMin)) {
     let bytes = 0
-    const writer = new FileWriter(new Placer(root), new ContentReader(repo.objects), (count) => {
+    const writer = new FileWriter(new Placer(root, { foldsCase }), new ContentReader(repo.objects), (count) => {
       bytes += count
       if (env.signal?.aborted) throw new DitsError('interrupted', 'interrupted')
     })
@@ -37,7 +39,7 @@ export async function* writeFiles(repo: Repo, jobs: readonly CheckoutJob[], root
     program: 'checkout-worker',
     from: import.meta.url,
     threads: Math.min(env.threads, jobs.length),
-    start: { root, storeFolder: repo.folder } satisfies CheckoutWorkerStart,
+    start: { root, storeFolder: repo.folder, foldsCase } satisfies CheckoutWorkerStart,
     signal: env.signal,
     onProgress: (bytes) => env.onProgress?.({ ...progress, bytes }),
   })

@@ -44,6 +44,7 @@ export function knownSlotsFor(objects: number): number {
   return Math.min(slots, knownTableBytesMax / slotBytes)
 }
 
+/** Empty memory for a table that several workers share: `objects` is how many will be entered, `packs` how many packs there are. */
 export function createSharedKnown(options: { objects: number; workers: number; packs: number }): SharedKnown {
   const { objects, workers, packs } = options
   return {
@@ -60,6 +61,7 @@ export interface Candidate {
   ordinal: number
 }
 
+/** One worker's view of the shared table of known objects. */
 export class KnownTable {
   readonly shared: SharedKnown
   private readonly words: Int32Array

@@ -25,6 +25,7 @@ export interface RecordHeader {
   id: Uint8Array
 }
 
+/** The first bytes of a pack, before its first record. */
 export function encodePackHeader(): Uint8Array {
   const bytes = Buffer.alloc(packHeaderBytes)
   bytes.write(packMagic, 0, 'latin1')

@@ -2,13 +2,14 @@ import type { BytePath } from '../bytes.ts'
 import type { Repo } from '../repo.ts'
 import { compareWorktree, type CompareOptions, type WorkChange } from '../worktree/status.ts'
 import { baseRules, type IgnoreRules } from '../worktree/ignore.ts'
+import { detectFoldsCase } from '../worktree/disk.ts'
 import { IndexBuilder } from '../worktree/index-builder.ts'
 import { decodeIndex, type Index } from '../worktree/index-file.ts'
 import type { Pathspec } from './pathspec.ts'
 
 /** What the user and the system ignore everywhere; the ignore files of the working tree come on top. */
 export function ignoreRules(repo: Repo): IgnoreRules {
-  return baseRules({ userText: repo.env.userIgnore })
+  return baseRules({ userText: repo.env.userIgnore, foldsCase: detectFoldsCase(repo.folder) })
 }
 
 /** An index without entries. */

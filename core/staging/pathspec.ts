@@ -1,4 +1,4 @@
-import { pathFromText, type BytePath } from '../bytes.ts'
+import { pathToText, type BytePath } from '../bytes.ts'
 import { DitsError } from '../errors.ts'
 
 /**
@@ -21,7 +21,7 @@ const patternCharacters = /[*?[]/
  * Parses the names given in `prefix` (the folder, relative to the root, in
  * which the person stands). No names: everything. Throws `outside-repository`.
  */
-export function parsePathspec(names: readonly string[], prefix: string): Pathspec {
+export function parsePathspec(names: readonly BytePath[], prefix: BytePath): Pathspec {
   const paths = names.map((name) => resolvePath(name, prefix))
   const literals = paths.filter((path) => !patternCharacters.test(path))
   const patterns = paths.filter((path) => patternCharacters.test(path))
@@ -37,15 +37,15 @@ export function parsePathspec(names: readonly string[], prefix: string): Pathspe
 }
 
 /** The path from the root of what a person calls `name` when standing in `prefix`. Throws `outside-repository`. */
-export function resolvePath(name: string, prefix: string): BytePath {
+export function resolvePath(name: BytePath, prefix: BytePath): BytePath {
   const parts: string[] = []
   const given = name.startsWith(':/') ? name.slice(2) : `${prefix}/${name}`
   for (const part of given.split('/')) {
     if (part === '' || part === '.') continue
     if (part !== '..') parts.push(part)
-    else if (parts.pop() === undefined) throw new DitsError('outside-repository', `'${name}' is outside the repository`)
+    else if (parts.pop() === undefined) throw new DitsError('outside-repository', `'${pathToText(name)}' is outside the repository`)
   }
-  return pathFromText(parts.join('/'))
+  return parts.join('/') as BytePath
 }
 
 function toExpression(pattern: string): RegExp {

@@ -45,6 +45,7 @@ interface PoolThread {
   finished: boolean
 }
 
+/** Threads that run one program, each with its own share of the jobs; open from construction until it is closed. */
 export class WorkerPool<Job, Result, Summary> {
   private readonly threads: PoolThread[] = []
   private readonly progress: BigInt64Array

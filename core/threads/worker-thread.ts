@@ -9,6 +9,7 @@ export interface BatchServer<Job, Result, Summary> {
   finish(): Promise<Summary>
 }
 
+/** What a thread is told when it starts, and what it reports to. */
 export interface ThreadContext<Start> {
   start: Start
   thread: number

@@ -1,7 +1,8 @@
 import { joinPath, parentPath, pathFromText, rootPath, type BytePath } from '../bytes.ts'
+import type { ProfileName } from '../objects/manifest.ts'
 import { readRuleFile } from './ignore.ts'
 import { patternLines, PatternList } from './patterns.ts'
-import { isProfileName, type ProfileName } from './profiles.ts'
+import { isProfileName } from './profiles.ts'
 
 /** What attribute files say of a path; a missing field means that they say nothing about it. */
 export interface Attributes {

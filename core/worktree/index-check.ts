@@ -52,7 +52,9 @@ function checkEntries(view: DataView, counts: IndexCounts, layout: IndexLayout):
 }
 
 function checkFolders(view: DataView, counts: IndexCounts, layout: IndexLayout): void {
-  if (counts.folders === 0 || view.getUint32(layout.folderNameEnd, true) !== 0) throw indexDamaged('it has no root')
+  if (counts.folders === 0) throw indexDamaged('it has no root')
+  const root = [layout.folderParent, layout.folderFirst, layout.folderNameEnd]
+  if (root.some((column) => view.getUint32(column, true) !== 0)) throw indexDamaged('its root is not the first folder')
   let nameStart = 0
   for (let f = 0; f < counts.folders; f++) {
     if (view.getUint8(layout.treeKnown + f) > 1) throw indexDamaged(`folder ${f} has bad flags`)
@@ -106,7 +108,6 @@ class OrderCheck {
     const { entries, folders } = this.#counts
     const { folder, nameEnd, entryNames, folderFirst } = this.#layout
     const view = this.#view
-    if (view.getUint32(folderFirst, true) !== 0) throw indexDamaged('it has no root')
     let at = 0
     let opened = 1
     let nameStart = entryNames

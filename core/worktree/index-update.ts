@@ -1,4 +1,4 @@
-import type { BytePath } from '../bytes.ts'
+import { rootPath, type BytePath } from '../bytes.ts'
 import type { Emit } from '../objects/object-io.ts'
 import { TreeBuilder } from '../objects/tree.ts'
 import { folderEntry, FolderTrees, type BuiltTree } from './folder-trees.ts'
@@ -19,6 +19,7 @@ export class IndexUpdate {
   readonly #trees: FolderTrees
   #next = 0
   #last: BytePath | undefined
+  #lastPut = rootPath
 
   constructor(previous: Index | undefined, emit: Emit) {
     this.#previous = previous
@@ -36,6 +37,7 @@ export class IndexUpdate {
     this.#follow(entry.path)
     this.#advance(entry.path, true)
     this.#skip(entry.path)
+    this.#lastPut = entry.path
     this.#add(entry.kind === 'directory' ? this.#emptyFolder(entry.path) : entry)
   }
 
@@ -60,7 +62,10 @@ export class IndexUpdate {
     this.#last = path
   }
 
-  /** Copies what was staged before `target`; with `makesRoom`, without an entry that `target` lies below. */
+  /**
+   * Copies what was staged before `target`. An entry that `target` lies below
+   * is dropped with `makesRoom`, and otherwise left for the next time.
+   */
   #advance(target: BytePath | undefined, makesRoom: boolean): void {
     const previous = this.#previous
     if (!previous) return
@@ -69,18 +74,22 @@ export class IndexUpdate {
       const folder = this.#wholeFolder(previous, end, target)
       if (folder !== undefined) this.#addFolder(previous, folder)
       else {
-        const entry = previous.entry(this.#next++)
-        if (!(makesRoom && target !== undefined && isBelow(target, entry.path))) this.#add(entry)
+        const entry = previous.entry(this.#next)
+        const isInTheWay = isBelow(target ?? '', entry.path)
+        if (isInTheWay && !makesRoom) return
+        this.#next++
+        if (!isInTheWay) this.#add(entry)
       }
     }
   }
 
-  /** The outermost folder that starts at the next entry, ends before `end`, has a known tree and does not hold `target`. */
+  /** The outermost folder that starts at the next entry, has a known tree, and that no change lies in. */
   #wholeFolder(previous: Index, end: number, target: BytePath | undefined): number | undefined {
     let found: number | undefined
     let folder = previous.folderOf(this.#next)
     for (; folder > 0 && previous.firstEntry(folder) === this.#next; folder = previous.parentOf(folder)) {
-      if (previous.entryEnd(folder) > end || (target !== undefined && isBelow(target, previous.folderPath(folder)))) break
+      const path = previous.folderPath(folder)
+      if (previous.entryEnd(folder) > end || isBelow(target ?? '', path) || isBelow(this.#lastPut, path)) break
       if (previous.folderTree(folder)) found = folder
     }
     return found

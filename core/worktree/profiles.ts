@@ -1,12 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { baseName, type BytePath } from '../bytes.ts'
+import type { ProfileName } from '../objects/manifest.ts'
 import type { Attributes } from './attributes.ts'
-
-/**
- * How finely a file is cut into chunks (FORMAT.md, "Manifest"). The averages
- * are 4 KiB for small, 8 KiB for project, 16 KiB for general, 64 KiB for video.
- */
-export type ProfileName = 'small' | 'project' | 'general' | 'video'
 
 /** How many of a file's first bytes `profileFor` looks at. */
 export const profileSampleBytes = 4096
@@ -38,7 +33,8 @@ interface FileTypes {
 }
 
 /**
- * All file types that are known by name. An extension that stands for two very
+ * All file types that are known by name. The average chunk is 4 KiB for small,
+ * 8 KiB for project, 16 KiB for general and 64 KiB for video. An extension that stands for two very
  * different things (`ts` is MPEG and TypeScript) is left out: the bytes tell.
  */
 export const fileTypes: readonly FileTypes[] = [

@@ -172,29 +172,24 @@ export class Scan {
     if (indexFolder !== undefined && !isHidden && this.#isEmptied(path, names)) {
       this.#visitor.untracked(path, 'directory', stats)
     }
-    this.#push({ path, names, isHidden }, parent.rules, indexFolder, isTracked ? undefined : stats)
+    this.#push({
+      path,
+      names,
+      isHidden,
+      rules: isHidden ? parent.rules : parent.rules?.enter(this.#root, path, names),
+      children: this.#childrenOf(indexFolder),
+      untracked: isTracked ? undefined : stats,
+    })
     return true
   }
 
-  #push(
-    folder: { path: BytePath; names: string[]; isHidden: boolean },
-    rules: IgnoreRules | undefined,
-    indexFolder: number | undefined,
-    untracked: Stats | undefined,
-  ): void {
-    const { path, names, isHidden } = folder
-    this.#open.push({
-      path,
-      prefix: path === rootPath ? '' : `${path}/`,
-      names,
-      next: 0,
-      children: this.#index && indexFolder !== undefined ? new IndexChildren(this.#index, indexFolder) : undefined,
-      rules: isHidden ? rules : rules?.enter(this.#root, path, names),
-      isHidden,
-      untracked,
-      hasShown: false,
-      hasIgnored: false,
-    })
+  #push(folder: Omit<OpenFolder, 'prefix' | 'next' | 'hasShown' | 'hasIgnored'>): void {
+    const prefix = folder.path === rootPath ? '' : `${folder.path}/`
+    this.#open.push({ ...folder, prefix, next: 0, hasShown: false, hasIgnored: false })
+  }
+
+  #childrenOf(indexFolder: number | undefined, only?: string): IndexChildren | undefined {
+    return this.#index && indexFolder !== undefined ? new IndexChildren(this.#index, indexFolder, only) : undefined
   }
 
   #close(folder: OpenFolder): void {
@@ -247,34 +242,33 @@ export class Scan {
     return hasIgnored ? 'ignored' : 'directory'
   }
 
+  /** Opens the root, or the folder of the only path to look at, of which only that path counts. */
   #start(under: BytePath): void {
-    if (under === rootPath) {
-      const names = readNames(this.#root, rootPath) ?? []
-      return this.#push({ path: rootPath, names, isHidden: false }, this.#options.rules, 0, undefined)
-    }
-    const top = parentPath(under)
-    const { rules, isHidden, isThere } = this.#goTo(top)
-    const name = baseName(under)
-    const names = isThere && lookAt(this.#root, under) ? [name] : []
-    this.#push({ path: top, names, isHidden: true }, rules, undefined, undefined)
-    const first = this.#open[0] as OpenFolder
-    const indexFolder = this.#index?.findFolder(top)
-    first.isHidden = isHidden
-    if (this.#index && indexFolder !== undefined) first.children = new IndexChildren(this.#index, indexFolder, name)
+    const path = parentPath(under)
+    const { rules, isHidden, names } = this.#goTo(path)
+    const only = under === rootPath ? undefined : baseName(under)
+    this.#push({
+      path,
+      names: only === undefined ? names : names.filter((name) => name === only),
+      isHidden,
+      rules,
+      children: this.#childrenOf(this.#index?.findFolder(path), only),
+      untracked: undefined,
+    })
   }
 
-  /** The rules in force in a folder, and whether it is there, with no symlink on the way. */
-  #goTo(target: BytePath): { rules: IgnoreRules | undefined; isHidden: boolean; isThere: boolean } {
-    let rules = this.#options.rules
+  /** The names in a folder and the rules in force there; no names where it is not there or a symlink is on the way. */
+  #goTo(target: BytePath): { rules: IgnoreRules | undefined; isHidden: boolean; names: string[] } {
+    let names = readNames(this.#root, rootPath) ?? []
+    let rules = this.#options.rules?.enter(this.#root, rootPath, names)
     let isHidden = false
-    for (const folder of target === rootPath ? [rootPath] : [rootPath, ...foldersAbove(target), target]) {
-      const stats = folder === rootPath ? undefined : lookAt(this.#root, folder)
-      if (folder !== rootPath && !isFolderMode(stats?.mode ?? 0)) return { rules, isHidden, isThere: false }
-      const names = readNames(this.#root, folder) ?? []
-      if (folder !== rootPath) isHidden ||= rules?.ignores(folder, true) === true || names.some(isRepositoryName)
+    for (const folder of target === rootPath ? [] : [...foldersAbove(target), target]) {
+      if (!isFolderMode(lookAt(this.#root, folder)?.mode ?? 0)) return { rules, isHidden, names: [] }
+      names = readNames(this.#root, folder) ?? []
+      isHidden ||= rules?.ignores(folder, true) === true || names.some(isRepositoryName)
       if (!isHidden) rules = rules?.enter(this.#root, folder, names)
     }
-    return { rules, isHidden, isThere: true }
+    return { rules, isHidden, names }
   }
 }
 

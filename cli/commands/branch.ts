@@ -1,0 +1,91 @@
+import { createBranch, deleteBranch, renameBranch } from '../../core/changing/branches.ts'
+import { readCommit, readCurrentHead, shortRefName } from '../../core/changing/head.ts'
+import { DitsError } from '../../core/errors.ts'
+import type { Id } from '../../core/objects/id.ts'
+import type { Repo } from '../../core/repo.ts'
+import type { Command } from '../command.ts'
+import type { Context } from '../context.ts'
+import { findCommit, shortId } from '../revisions.ts'
+
+interface BranchArguments {
+  names?: string[] | undefined
+  delete: boolean
+  D: boolean
+  move: boolean
+  M: boolean
+  force: boolean
+  'show-current': boolean
+}
+
+export const command: Command<BranchArguments> = {
+  name: 'branch',
+  group: 'branch',
+  summary: 'List, make, rename or delete branches',
+  usage: ['branch [-v]', 'branch NAME [START]', 'branch -m [OLD] NEW', 'branch -d|-D NAME...'],
+  positionals: '[names..]',
+  description: `Without names, lists branches; '*' is the one that you are on. A deleted branch comes
+back with 'dits undo'. With --json: a line a branch {name, id, current}.`,
+  options: (yargs) =>
+    yargs
+      .positional('names', { type: 'string', array: true, describe: 'the branch, and where it starts' })
+      .option('delete', { alias: 'd', type: 'boolean', default: false, describe: 'delete branches that are merged' })
+      .option('D', { type: 'boolean', default: false, describe: 'delete branches in any case' })
+      .option('move', { alias: 'm', type: 'boolean', default: false, describe: 'rename a branch' })
+      .option('M', { type: 'boolean', default: false, describe: 'rename over a branch that is there' })
+      .option('force', { alias: 'f', type: 'boolean', default: false, describe: 'move a branch that is there' })
+      .option('show-current', { type: 'boolean', default: false, describe: 'print the branch that you are on' }),
+
+  async run(context, args) {
+    const repo = await context.openRepo()
+    const names = args.names ?? []
+    if (args['show-current']) return showCurrent(context, repo)
+    if (args.delete || args.D) return deleteAll(context, repo, names, args.D || args.force)
+    if (args.move || args.M) return rename(context, repo, names, args.M || args.force)
+    const [name, start] = names
+    if (name === undefined) return list(context, repo)
+    const id = start === undefined ? (await readCurrentHead(repo)).id : await findCommit(repo, start)
+    if (!id) throw new DitsError('no-commits', 'there is no commit yet that a branch could start at', { hint: 'commit first' })
+    await createBranch(repo, name, id, { force: args.force })
+    if (context.json) context.stdout.json({ name, id, current: false })
+  },
+}
+
+async function list(context: Context, repo: Repo): Promise<void> {
+  const current = await readCurrentHead(repo)
+  const rows: { name: string; id: Id; current: boolean }[] = []
+  for await (const { name, id } of repo.refs.list('refs/heads/')) rows.push({ name: shortRefName(name), id, current: name === current.branch })
+  const width = Math.max(0, ...rows.map(({ name }) => name.length))
+  if (!context.json && !current.branch && current.id) context.stdout.line(context.colors.green(`* (HEAD detached at ${shortId(current.id)})`))
+  for (const row of rows) {
+    if (context.json) context.stdout.json(row)
+    else {
+      const name = row.current ? context.colors.green(row.name) : row.name
+      const about = context.verbose ? `${' '.repeat(width - row.name.length)} ${shortId(row.id)} ${(await readCommit(repo, row.id)).message.split('\n')[0]}` : ''
+      context.stdout.line(`${row.current ? '*' : ' '} ${name}${about}`)
+    }
+  }
+}
+
+async function showCurrent(context: Context, repo: Repo): Promise<void> {
+  const { branch } = await readCurrentHead(repo)
+  if (context.json) context.stdout.json({ name: branch ? shortRefName(branch) : null })
+  else if (branch) context.stdout.line(shortRefName(branch))
+}
+
+async function deleteAll(context: Context, repo: Repo, names: readonly string[], force: boolean): Promise<void> {
+  if (names.length === 0) throw new DitsError('nothing-named', 'name the branch to delete')
+  for (const name of names) {
+    const id = await deleteBranch(repo, name, { force })
+    if (context.json) context.stdout.json({ name, id, deleted: true })
+    else if (!context.quiet) context.stdout.line(`Deleted branch ${name} (was ${shortId(id)}).`)
+  }
+}
+
+async function rename(context: Context, repo: Repo, names: readonly string[], force: boolean): Promise<void> {
+  const to = names.at(-1)
+  const { branch } = await readCurrentHead(repo)
+  const from = names.length > 1 ? names[0] : branch && shortRefName(branch)
+  if (to === undefined || from === undefined) throw new DitsError('nothing-named', 'name the branch and what to call it', { hint: 'dits branch -m OLD NEW' })
+  await renameBranch(repo, from, to, { force })
+  if (context.json) context.stdout.json({ from, to })
+}

@@ -1,0 +1,83 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { parseConfig, setInConfig, unsetInConfig } from '../../core/config.ts'
+import { DitsError, isErrno } from '../../core/errors.ts'
+import { withLock } from '../../core/repo.ts'
+import type { Command } from '../command.ts'
+import type { Context } from '../context.ts'
+
+interface ConfigArguments {
+  key?: string | undefined
+  value?: string | undefined
+  global: boolean
+  list: boolean
+  unset: boolean
+  get: boolean
+}
+
+export const command: Command<ConfigArguments> = {
+  name: 'config',
+  group: 'maintain',
+  summary: 'Show or change settings',
+  usage: ['config KEY [VALUE]', 'config --list', 'config --unset KEY'],
+  positionals: '[key] [value]',
+  description: `Settings of this repository lie in .dits/config; with --global, yours for all
+repositories in ~/.config/dits/config. With --json: {key, value, source} a line.
+Keys: user.name, user.email; core.mtimes (record modification times); core.timeonly
+(compare size and time only); gc.grace (days), gc.undo (days).`,
+  examples: [['config user.name "Ada"', 'who commits here'], ['config --list', 'everything that is set']],
+  options: (yargs) =>
+    yargs
+      .positional('key', { type: 'string', describe: 'section.name' })
+      .positional('value', { type: 'string', describe: 'what to set it to' })
+      .option('global', { type: 'boolean', default: false, describe: 'your settings for all repositories' })
+      .option('list', { alias: 'l', type: 'boolean', default: false, describe: 'show all settings' })
+      .option('get', { type: 'boolean', default: false, describe: 'show one setting' })
+      .option('unset', { type: 'boolean', default: false, describe: 'remove a setting' }),
+
+  async run(context, args) {
+    const { key, value } = args
+    if (args.list || key === undefined) return show(context, args.global)
+    if (!args.unset && value === undefined) return show(context, args.global, key)
+    const change = (text: string, source: string) => (args.unset ? unsetInConfig(text, key, source) : setInConfig(text, key, value!, source))
+    if (args.global) return changeGlobal(context, change)
+    const repo = await context.openRepo()
+    await withLock(repo, async () => {
+      const stored = await repo.store.get('config')
+      await repo.store.put('config', Buffer.from(change(stored ? Buffer.from(stored.bytes).toString('utf8') : '', '.dits/config')))
+    })
+  },
+}
+
+async function show(context: Context, global: boolean, key?: string): Promise<number> {
+  const file = context.environment.configFile
+  const config = global ? parseConfig(await readText(file), file) : (await context.openRepo()).config
+  const settings = config.settings().filter((setting) => key === undefined || setting.key === key)
+  for (const { key: name, value, source } of settings) {
+    if (context.json) context.stdout.json({ key: name, value, source })
+    else context.stdout.line(key === undefined ? `${name} = ${value}` : value)
+  }
+  return key !== undefined && settings.length === 0 ? 1 : 0
+}
+
+async function changeGlobal(context: Context, change: (text: string, source: string) => string): Promise<void> {
+  const file = context.environment.configFile
+  await mkdir(dirname(file), { recursive: true })
+  const temporary = `${file}.new`
+  try {
+    await writeFile(temporary, change(await readText(file), file))
+    await rename(temporary, file)
+  } catch (cause) {
+    if (!isErrno(cause, 'EACCES', 'EROFS', 'ENOSPC')) throw cause
+    throw new DitsError('store-io', `'${file}' cannot be written`, { hint: cause.message, cause })
+  }
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return ''
+    throw error
+  }
+}

@@ -1,0 +1,60 @@
+import { pathToText } from '../../core/bytes.ts'
+import { checkRepository, rebuildIndexes, type CheckReport } from '../../core/check/check.ts'
+import type { Command } from '../command.ts'
+import type { Context } from '../context.ts'
+import { formatAmount, formatCount, formatSize, quotePath } from '../format.ts'
+import { shortId } from '../revisions.ts'
+
+interface FsckArguments {
+  full: boolean
+  'rebuild-index': boolean
+}
+
+export const command: Command<FsckArguments> = {
+  name: 'fsck',
+  group: 'maintain',
+  summary: 'Check that nothing is damaged or missing',
+  usage: ['fsck [--full]', 'fsck --rebuild-index'],
+  description: `Checks refs, the operation log, the index, every pack's index and length, and that all
+that is referred to is there. --full reads and verifies every byte. Damage is named
+with the files that it touches. Exit code 3 where something is wrong.
+With --json: {packs, objects, bytes, problems: [{code, message, object, files}]}.`,
+  options: (yargs) =>
+    yargs
+      .option('full', { type: 'boolean', default: false, describe: 'read and verify everything' })
+      .option('rebuild-index', { type: 'boolean', default: false, describe: "make lost or damaged packs' indexes again first" }),
+
+  async run(context, args) {
+    const repo = await context.openRepo()
+    if (args['rebuild-index']) {
+      for (const { pack, objects, skipped } of await rebuildIndexes(repo)) {
+        context.stderr.line(`rebuilt the index of pack ${pack}: ${formatAmount(objects, 'object')}${skipped > 0 ? `, ${skipped} damaged places left out` : ''}`)
+      }
+    }
+    const report = await checkRepository(repo, { full: args.full })
+    show(context, report, args.full)
+    return report.problems.length > 0 ? 3 : 0
+  },
+}
+
+function show(context: Context, { packs, objects, bytes, problems }: CheckReport, full: boolean): void {
+  if (context.json) {
+    const shown = problems.map((problem) => ({
+      code: problem.code,
+      message: problem.message,
+      object: problem.object ?? null,
+      files: problem.files.map(({ path, commit }) => ({ path: pathToText(path), commit: commit ?? null })),
+    }))
+    context.stdout.json({ packs, objects, bytes, problems: shown })
+    return
+  }
+  for (const { code, message, files } of problems) {
+    context.stdout.line(`${context.colors.red(code)}: ${message}`)
+    for (const { path, commit } of files) context.stdout.line(`  touches ${quotePath(path)}${commit ? ` (in ${shortId(commit)})` : ''}`)
+  }
+  if (problems.length > 0) context.stdout.line(`${formatAmount(problems.length, 'problem')} found. What is not named above is sound.`)
+  else if (!context.quiet) {
+    const checked = full ? 'every byte verified' : 'links and lengths verified; dits fsck --full reads every byte'
+    context.stdout.line(`No problems: ${formatCount(objects)} objects, ${formatSize(bytes)} in ${formatAmount(packs, 'pack')} (${checked}).`)
+  }
+}

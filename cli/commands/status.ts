@@ -1,0 +1,159 @@
+import { pathToText } from '../../core/bytes.ts'
+import { shortRefName } from '../../core/changing/head.ts'
+import type { Change } from '../../core/history/changes.ts'
+import { readStatus, type StatusReport } from '../../core/staging/status.ts'
+import type { WorkChange } from '../../core/worktree/status.ts'
+import type { Command } from '../command.ts'
+import type { Context } from '../context.ts'
+import { formatAmount, formatSize, quotePath } from '../format.ts'
+import { pathspecOf, shortId } from '../revisions.ts'
+
+interface StatusArguments {
+  paths?: string[] | undefined
+  short: boolean
+  porcelain: boolean
+  'untracked-files': string
+}
+
+export const command: Command<StatusArguments> = {
+  name: 'status',
+  group: 'change',
+  summary: 'Show what has changed since the last commit',
+  usage: ['status [OPTIONS] [PATH...]'],
+  positionals: '[paths..]',
+  lists: true,
+  description: `Shows what is staged, what is changed but not staged, and what is not tracked.
+--porcelain prints 'XY PATH' lines as git does, for programs; with -z they end with
+NUL, and a rename is 'R  NEW' NUL 'OLD'. With --json: {branch, head, staged, unstaged,
+untracked, conflicts, merge}.`,
+  options: (yargs) =>
+    yargs
+      .positional('paths', { type: 'string', array: true, describe: 'only these' })
+      .option('short', { alias: 's', type: 'boolean', default: false, describe: 'one line a file' })
+      .option('porcelain', { type: 'boolean', default: false, describe: 'one line a file, for programs' })
+      .option('untracked-files', { alias: 'u', type: 'string', choices: ['all', 'normal', 'no'], default: 'normal', describe: 'untracked files: each, by folder, or none' }),
+
+  async run(context, args) {
+    const repo = await context.openRepo()
+    const untracked = args['untracked-files'] === 'no' ? 'none' : args['untracked-files'] === 'all' ? 'all' : 'folders'
+    const report = await readStatus(repo, pathspecOf(context, repo, args.paths), { untracked })
+    for (const { path, kind } of report.skipped) {
+      context.warn(`${quotePath(path)} is left out: ${kind === 'repository' ? 'it is a repository of its own' : kind === 'unreadable' ? 'it may not be read' : 'it is no file, link or folder'}`)
+    }
+    if (context.json) showJson(context, report)
+    else if (args.short || args.porcelain || context.nul) showShort(context, report)
+    else showLong(context, report)
+  },
+}
+
+const stagedLetters: Record<Change['kind'], string> = {
+  added: 'A',
+  deleted: 'D',
+  modified: 'M',
+  renamed: 'R',
+  'type-changed': 'T',
+  'mode-changed': 'M',
+}
+
+const stagedWords: Record<Change['kind'], string> = {
+  added: 'new file:',
+  deleted: 'deleted:',
+  modified: 'modified:',
+  renamed: 'renamed:',
+  'type-changed': 'type changed:',
+  'mode-changed': 'mode changed:',
+}
+
+function showJson(context: Context, { current, merge, staged, unstaged, untracked }: StatusReport): void {
+  context.stdout.json({
+    branch: current.branch ? shortRefName(current.branch) : null,
+    head: current.id ?? null,
+    staged: staged.map(({ kind, path, from, before, after }) => ({
+      kind,
+      path: pathToText(path),
+      ...(from === undefined ? {} : { from: pathToText(from) }),
+      sizeBefore: before?.size ?? null,
+      sizeAfter: after?.size ?? null,
+    })),
+    unstaged: unstaged.map(({ path, change, stat }) => ({ kind: change, path: pathToText(path), size: stat?.size ?? null })),
+    untracked: untracked.map((item) => ({ path: shownPath(item), size: item.kind === 'directory' ? null : (item.stat?.size ?? null) })),
+    conflicts: (merge?.conflicts ?? []).map(({ path, reason }) => ({ path: pathToText(path), reason })),
+    merge: merge ? { command: merge.command, from: merge.theirName } : null,
+  })
+}
+
+function showShort(context: Context, { merge, staged, unstaged, untracked }: StatusReport): void {
+  const rows = new Map<string, { x: string; y: string; from?: string }>()
+  const inConflict = new Set<string>(merge?.conflicts.map(({ path }) => path))
+  for (const { kind, path, from } of staged) rows.set(path, { x: stagedLetters[kind], y: ' ', ...(from === undefined ? {} : { from }) })
+  for (const { path, change } of unstaged) {
+    const row = rows.get(path) ?? { x: ' ', y: ' ' }
+    rows.set(path, { ...row, y: change === 'deleted' ? 'D' : change === 'type-changed' ? 'T' : 'M' })
+  }
+  for (const path of inConflict) rows.set(path, { x: 'U', y: 'U' })
+  const print = (code: string, path: string, from?: string) => {
+    if (context.nul) context.stdout.write(Buffer.from(`${code} ${path}\0${from === undefined ? '' : `${from}\0`}`, 'latin1'))
+    else context.stdout.line(`${code} ${from === undefined ? '' : `${quotePath(from as WorkChange['path'])} -> `}${quotePath(path as WorkChange['path'])}`)
+  }
+  for (const [path, { x, y, from }] of [...rows].sort(([a], [b]) => (a < b ? -1 : 1))) print(x + y, path, from)
+  for (const item of untracked) print('??', item.kind === 'directory' ? `${item.path}/` : item.path)
+}
+
+function showLong(context: Context, report: StatusReport): void {
+  const { stdout, colors } = context
+  const { current, merge, staged, unstaged, untracked } = report
+  stdout.line(current.branch ? `On branch ${shortRefName(current.branch)}` : `HEAD detached at ${current.id ? shortId(current.id) : 'nothing'}`)
+  if (!current.id) stdout.line('\nNo commits yet')
+  if (merge) showMerge(context, report)
+  if (staged.length > 0) {
+    stdout.line('\nChanges to be committed:\n  (use "dits restore --staged FILE..." to unstage)')
+    for (const { kind, path, from, before, after } of staged) {
+      const name = from === undefined ? quotePath(path) : `${quotePath(from)} -> ${quotePath(path)}`
+      stdout.line(colors.green(`\t${stagedWords[kind].padEnd(14)}${name}`) + colors.dim(sizes(before?.size, after?.size)))
+    }
+  }
+  const conflicts = new Set<string>(merge?.conflicts.map(({ path }) => path))
+  const open = unstaged.filter(({ path }) => !conflicts.has(path))
+  if (open.length > 0) {
+    stdout.line('\nChanges not staged for commit:\n  (use "dits add FILE..." to stage, "dits restore FILE..." to discard)')
+    for (const { path, change, stat } of open) {
+      stdout.line(colors.red(`\t${`${change.replace('-', ' ')}:`.padEnd(14)}${quotePath(path)}`) + colors.dim(stat ? `  ${formatSize(stat.size)}` : ''))
+    }
+  }
+  if (untracked.length > 0) {
+    stdout.line('\nUntracked files:\n  (use "dits add FILE..." to include in what will be committed)')
+    for (const item of untracked) {
+      stdout.line(colors.red(`\t${quotePath(item.path)}${item.kind === 'directory' ? '/' : ''}`) + colors.dim(item.kind === 'directory' || !item.stat ? '' : `  ${formatSize(item.stat.size)}`))
+    }
+  }
+  stdout.line(`\n${summary(report)}`)
+}
+
+function showMerge({ stdout, colors }: Context, { merge }: StatusReport): void {
+  if (!merge) return
+  stdout.line(`\nA ${merge.command} of ${merge.theirName} is in progress.`)
+  if (merge.conflicts.length === 0) return stdout.line('  All conflicts are resolved: run "dits commit".')
+  stdout.line('  (use "dits resolve --ours|--theirs|--both FILE...", or edit the file and "dits add" it)')
+  stdout.line(`  (use "dits ${merge.command} --abort" to give it up)`)
+  for (const { path, reason, beside } of merge.conflicts) {
+    stdout.line(colors.red(`\t${`${reason.replaceAll('-', ' ')}:`.padEnd(18)}${quotePath(path)}`) + (beside ? colors.dim(`  theirs: ${quotePath(beside)}`) : ''))
+  }
+}
+
+function summary({ current, staged, unstaged, untracked, tracked }: StatusReport): string {
+  if (staged.length > 0) return `${formatAmount(staged.length, 'file')} staged.`
+  if (unstaged.length > 0) return 'nothing added to commit (use "dits add", or "dits commit -a")'
+  if (untracked.length > 0) return 'nothing added to commit but untracked files present (use "dits add" to track)'
+  if (!current.id && tracked === 0) return 'nothing to commit (copy files here and use "dits add" to track them)'
+  return 'nothing to commit, working tree clean'
+}
+
+function sizes(before: number | undefined, after: number | undefined): string {
+  if (before === undefined) return after === undefined ? '' : `  ${formatSize(after)}`
+  if (after === undefined || before === after) return `  ${formatSize(before)}`
+  return `  ${formatSize(before)} -> ${formatSize(after)}`
+}
+
+function shownPath({ path, kind }: WorkChange): string {
+  return kind === 'directory' ? `${pathToText(path)}/` : pathToText(path)
+}

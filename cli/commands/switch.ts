@@ -1,0 +1,106 @@
+import { readCommit, readCurrentHead } from '../../core/changing/head.ts'
+import { switchTo, type SwitchReport } from '../../core/changing/switch.ts'
+import { DitsError } from '../../core/errors.ts'
+import type { Id } from '../../core/objects/id.ts'
+import type { Head } from '../../core/refs/refs.ts'
+import { checkRefName } from '../../core/refs/refs.ts'
+import { moveUnbornHead } from '../../core/changing/branches.ts'
+import type { Repo } from '../../core/repo.ts'
+import type { Command } from '../command.ts'
+import type { Context } from '../context.ts'
+import { formatAmount } from '../format.ts'
+import { findCommit, headName, shortId } from '../revisions.ts'
+
+interface SwitchArguments {
+  target?: string | undefined
+  start?: string | undefined
+  create?: string | undefined
+  detach: boolean
+  force: boolean
+}
+
+export const command: Command<SwitchArguments> = {
+  name: 'switch',
+  group: 'branch',
+  summary: 'Go to another branch or version',
+  usage: ['switch BRANCH', 'switch -c NEW [START]', 'switch --detach REV'],
+  positionals: '[target] [start]',
+  description: `Files that are the same in both versions are not touched, and uncommitted changes to
+them stay. Where a change would be overwritten, nothing is done; with --force it is,
+and 'dits undo' brings it back. '-' is the branch before.
+With --json: {before, after, branch, written, removed, saved}.`,
+  options: (yargs) =>
+    yargs
+      .positional('target', { type: 'string', describe: 'a branch' })
+      .positional('start', { type: 'string', describe: 'with -c: where the new branch starts' })
+      .option('create', { alias: 'c', type: 'string', describe: 'make a branch and go to it' })
+      .option('detach', { alias: 'd', type: 'boolean', default: false, describe: 'go to a version without a branch' })
+      .option('force', { alias: 'f', type: 'boolean', default: false, describe: 'replace uncommitted changes' }),
+
+  async run(context, args) {
+    const repo = await context.openRepo()
+    if (args.create !== undefined) return createAndGo(context, repo, { name: args.create, start: args.target, force: args.force })
+    if (args.target === undefined) throw new DitsError('nothing-named', 'name the branch to go to', { hint: 'see: dits branch' })
+    const target = args.target === '-' ? '@{-1}' : args.target
+    await go(context, repo, { ...(await destinationOf(repo, target, args.detach)), force: args.force })
+  },
+}
+
+/** Goes to a branch or a commit, and says so. */
+export async function go(context: Context, repo: Repo, target: { id: Id; head: Head; create?: boolean; force: boolean }): Promise<void> {
+  show(context, await switchTo(repo, target, { force: target.force }), target.create === true)
+  if (!context.json && !context.quiet && 'id' in target.head) {
+    const { message } = await readCommit(repo, target.id)
+    context.stdout.line(`HEAD is now at ${shortId(target.id)} ${message.split('\n')[0] ?? ''}`)
+  }
+}
+
+/** Makes a branch at `start`, or at HEAD, and goes to it. */
+export async function createAndGo(context: Context, repo: Repo, target: { name: string; start: string | undefined; force: boolean }): Promise<void> {
+  const branch = `refs/heads/${target.name}`
+  checkRefName(branch)
+  if (await repo.refs.read(branch)) throw new DitsError('branch-exists', `a branch '${target.name}' exists already`, { hint: `go to it with: dits switch ${target.name}` })
+  const id = target.start === undefined ? (await readCurrentHead(repo)).id : await findCommit(repo, target.start)
+  if (id) return go(context, repo, { id, head: { branch }, create: true, force: target.force })
+  await moveUnbornHead(repo, branch)
+  if (!context.quiet && !context.json) context.stdout.line(`Switched to a new branch '${target.name}'`)
+}
+
+async function destinationOf(repo: Repo, target: string, detach: boolean): Promise<{ id: Id; head: Head }> {
+  const branch = target === '@{-1}' ? await previousBranch(repo) : `refs/heads/${target}`
+  const tip = branch === undefined || detach ? undefined : await readBranch(repo, branch)
+  if (branch !== undefined && tip) return { id: tip, head: { branch } }
+  const id = await findCommit(repo, target)
+  if (detach || target === '@{-1}') return { id, head: { id } }
+  throw new DitsError('not-a-branch', `'${target}' is no branch`, { hint: `go to that version without a branch: dits switch --detach ${target}` })
+}
+
+async function readBranch(repo: Repo, branch: string): Promise<Id | undefined> {
+  try {
+    checkRefName(branch)
+  } catch (error) {
+    if (error instanceof DitsError) return undefined
+    throw error
+  }
+  return repo.refs.read(branch)
+}
+
+async function previousBranch(repo: Repo): Promise<string | undefined> {
+  for await (const { head } of repo.oplog.newestFirst()) {
+    if (head.before && head.after) return 'branch' in head.before ? head.before.branch : undefined
+  }
+  return undefined
+}
+
+function show(context: Context, report: SwitchReport, isNew: boolean): void {
+  const { before, after, written, removed, saved } = report
+  if (context.json) {
+    context.stdout.json({ before: before.id ?? null, after: after.id, branch: 'branch' in after.head ? headName(after.head) : null, written, removed, saved })
+    return
+  }
+  if (context.quiet) return
+  if (!('branch' in before.head) && before.id && before.id !== after.id) context.stdout.line(`Previous HEAD position was ${shortId(before.id)}`)
+  if ('branch' in after.head) context.stdout.line(`Switched to ${isNew ? 'a new ' : ''}branch '${headName(after.head)}'`)
+  if (written + removed > 0) context.stdout.line(`${formatAmount(written, 'file')} written, ${removed} removed`)
+  if (saved) context.stdout.line('Uncommitted files were replaced; they come back with: dits undo')
+}

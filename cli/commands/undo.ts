@@ -1,0 +1,31 @@
+import { undo } from '../../core/changing/undo.ts'
+import type { Command } from '../command.ts'
+import { formatAmount } from '../format.ts'
+
+interface UndoArguments {
+  redo: boolean
+}
+
+export const command: Command<UndoArguments> = {
+  name: 'undo',
+  group: 'change',
+  summary: 'Take back the last operation',
+  usage: ['undo', 'undo --redo'],
+  description: `Takes back what the last command moved: branches, what was staged, and files of the
+working tree, with the uncommitted work that was replaced. Called again, it goes
+further back. 'dits oplog' shows what there is to take back.
+With --json: {operation, command, written, removed, broughtBack}.`,
+  options: (yargs) => yargs.option('redo', { type: 'boolean', default: false, describe: 'take back the last undo' }),
+
+  async run(context, args) {
+    const report = await undo(await context.openRepo(), args)
+    const { operation, written, removed, broughtBack } = report
+    if (context.json) context.stdout.json({ operation: operation.seq, command: operation.command, written, removed, broughtBack })
+    else if (!context.quiet) {
+      context.stdout.line(`Took back operation ${operation.seq}: ${operation.command}`)
+      if (written + removed + broughtBack > 0) {
+        context.stdout.line(`${formatAmount(written + broughtBack, 'file')} written, ${removed} removed`)
+      }
+    }
+  },
+}

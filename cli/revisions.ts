@@ -1,0 +1,55 @@
+import { relative } from 'node:path'
+import { pathFromText, type BytePath } from '../core/bytes.ts'
+import type { Id } from '../core/objects/id.ts'
+import { parseCommit, parseRevision, type Revision, type RevisionContext } from '../core/refs/rev-parse.ts'
+import { shortRefName } from '../core/changing/head.ts'
+import type { Head } from '../core/refs/refs.ts'
+import type { Repo } from '../core/repo.ts'
+import { parsePathspec, resolvePath, type Pathspec } from '../core/staging/pathspec.ts'
+import type { Context } from './context.ts'
+import { pathFromArgument } from './raw-arguments.ts'
+
+/** What people type for versions and files, turned into what core takes. */
+
+const prefixMatchesMax = 64
+export const shortIdDigits = 10
+
+export function revisionContext(repo: Repo): RevisionContext {
+  return {
+    reader: repo.objects,
+    refs: repo.refs,
+    oplog: repo.oplog,
+    findByPrefix: (prefix) => repo.objects.packs.findByPrefix(prefix, prefixMatchesMax),
+  }
+}
+
+export function findRevision(repo: Repo, text: string): Promise<Revision> {
+  return parseRevision(revisionContext(repo), text)
+}
+
+export function findCommit(repo: Repo, text: string): Promise<Id> {
+  return parseCommit(revisionContext(repo), text)
+}
+
+/** The first digits of an id, for people. */
+export function shortId(id: Id): string {
+  return id.slice(0, shortIdDigits)
+}
+
+/** What to call where HEAD stands. */
+export function headName(head: Head): string {
+  return 'branch' in head ? shortRefName(head.branch) : shortId(head.id)
+}
+
+/** The folder in which the person stands, from the root. */
+export function prefixOf(context: Context, repo: Repo): BytePath {
+  return pathFromText(relative(repo.root, context.cwd))
+}
+
+export function pathspecOf(context: Context, repo: Repo, names: readonly string[] | undefined): Pathspec {
+  return parsePathspec((names ?? []).map(pathFromArgument), prefixOf(context, repo))
+}
+
+export function pathOf(context: Context, repo: Repo, name: string): BytePath {
+  return resolvePath(pathFromArgument(name), prefixOf(context, repo))
+}
