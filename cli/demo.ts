@@ -50,14 +50,14 @@ function sayFarewell(stage: Stage, timeMs: number): void {
   stage.say(`\n${green('Everything matched')}, in ${formatDuration(timeMs)}. ${bold('Try this next:')}`)
   stage.say()
   if (!isOnPath()) stage.say(`  export PATH=${path.dirname(launcher)}:$PATH`)
+  stage.say(`  cd ${stage.folder}`)
   const next: [command: string, meaning: string][] = [
-    [`cd ${stage.folder}`, 'the project, as it is now'],
     ['dits log', 'what happened'],
     ['rm -r audio && dits status', 'delete something'],
     ['dits restore audio', 'and take it back'],
     ['dits undo', 'take back a commit'],
   ]
-  const width = Math.max(...next.slice(1).map(([command]) => command.length))
+  const width = Math.max(...next.map(([command]) => command.length))
   for (const [command, meaning] of next) stage.say(`  ${command.padEnd(width)}  ${dim(`# ${meaning}`)}`)
   stage.say(`\nWhen you are done: rm -r ${path.dirname(stage.folder)}`)
 }

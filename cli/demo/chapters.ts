@@ -51,7 +51,7 @@ async function showCost(stage: Stage): Promise<void> {
 
 async function travel(stage: Stage): Promise<void> {
   const [first, , last] = stage.versions
-  stage.dits('log', '--oneline')
+  stage.ditsInFull('log', '--oneline')
   stage.dits('switch', '--detach', 'HEAD~2')
   prove(stage, first!)
   stage.dits('switch', 'main')

@@ -20,7 +20,9 @@ export interface Stage {
   /** Prints what is about to happen, and after it how it went and how long it took. */
   work<T>(text: string, task: () => Promise<T>, result: (value: T) => string): Promise<T>
   /** Runs a dits command in the folder, shown as typed, with its result in one line. Throws a DemoFailure where it fails. */
-  dits(...args: string[]): string
+  dits(...args: string[]): void
+  /** As `dits`, with everything that the command prints. */
+  ditsInFull(...args: string[]): void
 }
 
 /** Something in the demo is not as it should be. */
@@ -39,6 +41,12 @@ const indent = '  '
 
 export function createStage({ folder, ffmpeg, scale, colors, launcher, write }: StageOptions): Stage {
   const timed = (start: number) => colors.dim(`(${formatDuration(performance.now() - start)})`)
+  const run = (args: readonly string[], shown: (lines: string[]) => string[]) => {
+    write(`${colors.dim('$')} ${colors.bold(['dits', ...args.map(quoteArgument)].join(' '))}\n`)
+    const start = performance.now()
+    const lines = shown(runDits(launcher, args, folder))
+    write(`${lines.map((line) => indent + line).join('\n')} ${timed(start)}\n`)
+  }
   return {
     folder,
     ffmpeg,
@@ -53,22 +61,17 @@ export function createStage({ folder, ffmpeg, scale, colors, launcher, write }: 
       write(`${result(value)} ${timed(start)}\n`)
       return value
     },
-    dits(...args) {
-      write(`${colors.dim('$')} ${colors.bold(['dits', ...args.map(quoteArgument)].join(' '))}\n`)
-      const start = performance.now()
-      const output = runDits(launcher, args, folder)
-      write(`${indent}${oneLine(output)} ${timed(start)}\n`)
-      return output
-    },
+    dits: (...args) => run(args, (lines) => [lines.slice(-2).join(', ')]),
+    ditsInFull: (...args) => run(args, (lines) => lines),
   }
 }
 
 /**
  * Runs dits as a user at a terminal would, but with the settings of nobody in
- * particular, so that the demo does the same for everyone. Answers what it
- * printed.
+ * particular, so that the demo does the same for everyone. Answers the lines
+ * that it printed.
  */
-function runDits(launcher: string, args: readonly string[], folder: string): string {
+function runDits(launcher: string, args: readonly string[], folder: string): string[] {
   const { status, signal, stdout, stderr, error } = spawnSync(launcher, args, {
     cwd: folder,
     encoding: 'utf8',
@@ -83,13 +86,7 @@ function runDits(launcher: string, args: readonly string[], folder: string): str
   })
   if (error) throw new DemoFailure(`'${launcher}' cannot be started: ${error.message}`)
   if (status !== 0) throw new DemoFailure(`'dits ${args.join(' ')}' ended with ${signal ?? `exit code ${status}`}\n${stderr.trim()}`)
-  return stdout.trim() || stderr.trim()
-}
-
-/** The first lines of an output, side by side. */
-function oneLine(output: string): string {
-  const lines = output.split('\n').map((line) => line.trim()).filter((line) => line !== '')
-  return lines.slice(0, 3).join(', ')
+  return (stdout.trim() || stderr.trim()).split('\n').map((line) => line.trim()).filter((line) => line !== '')
 }
 
 /** An argument as one types it in a shell. */
