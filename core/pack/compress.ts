@@ -19,11 +19,11 @@ const counts = new Uint16Array(256)
 /** n * log2(n) of every count that a sample can have. */
 const weights = Float64Array.from({ length: 2 * sampleBytes + 1 }, (_, n) => (n === 0 ? 0 : n * Math.log2(n)))
 
-/** The payload to store for `bytes`: compressed where that saves at least one part in sixteen. */
+/** The payload to store for `bytes`: compressed where that saves at least one part in 32. */
 export function compress(bytes: Uint8Array): { codec: Codec; payload: Uint8Array } {
   if (bytes.length < packedBytesMin || !looksCompressible(bytes)) return { codec: codecs.plain, payload: bytes }
   const packed = zstdCompressSync(bytes, zstdOptions(bytes.length))
-  if (packed.length > bytes.length - (bytes.length >>> 4)) return { codec: codecs.plain, payload: bytes }
+  if (packed.length > bytes.length - (bytes.length >>> 5)) return { codec: codecs.plain, payload: bytes }
   return { codec: codecs.zstd, payload: packed }
 }
 
