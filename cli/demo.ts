@@ -55,7 +55,7 @@ function sayFarewell(stage: Stage, timeMs: number): void {
     ['dits log', 'what happened'],
     ['rm -r audio && dits status', 'delete something'],
     ['dits restore audio', 'and take it back'],
-    ['dits undo', 'take back a commit'],
+    ['dits undo', 'take back what the last command did'],
   ]
   const width = Math.max(...next.map(([command]) => command.length))
   for (const [command, meaning] of next) stage.say(`  ${command.padEnd(width)}  ${dim(`# ${meaning}`)}`)
