@@ -21,6 +21,8 @@ const spaceNeeded = 800e6
 
 const { scale, withFfmpeg } = readArguments()
 const colors = createColors(wantsColor({ variables: process.env, isTerminal: process.stdout.isTTY === true, wanted: undefined }))
+// Whoever reads along may stop, as `head` does.
+process.stdout.on('error', () => process.exit(1))
 process.exitCode = await runDemo()
 
 async function runDemo(): Promise<number> {
