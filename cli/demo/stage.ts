@@ -8,8 +8,8 @@ import type { Version } from './version.ts'
 export interface Stage {
   /** The project's folder. */
   readonly folder: string
-  /** The ffmpeg that makes the footage, where one is installed. */
-  readonly ffmpeg: string | undefined
+  /** The ffmpeg that makes the footage; `undefined` where none is installed, or it turned out not to work. */
+  ffmpeg: string | undefined
   /** How large the project is; 1 is about 200 MB. */
   readonly scale: number
   readonly colors: Colors
