@@ -106,7 +106,8 @@ function waitMs(time: number): void {
 
 function columnsOf(descriptor: number, isTerminal: boolean): number | undefined {
   if (!isTerminal) return undefined
-  return (descriptor === 2 ? process.stderr : process.stdout).columns
+  // A terminal that does not know its width says 0.
+  return (descriptor === 2 ? process.stderr : process.stdout).columns || undefined
 }
 
 function bigintToText(_key: string, value: unknown): unknown {

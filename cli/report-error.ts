@@ -33,6 +33,7 @@ const exitCodeOf: Readonly<Record<string, number>> = {
   'bad-key': exitCodes.unexpected,
   'bad-order': exitCodes.unexpected,
   'unexpected': exitCodes.unexpected,
+  'bad-arguments': exitCodes.usage,
   'usage': exitCodes.usage,
   'interrupted': exitCodes.interrupted,
 }
