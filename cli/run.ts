@@ -130,7 +130,7 @@ function createContext(terminal: Terminal, parsed: ParsedArguments): Context {
     commandLine: terminal.commandLine,
     stdout,
     stderr,
-    stdin: () => process.stdin,
+    stdin: () => openStdin(terminal.interrupts.signal),
     colors: colorsOf(stdout, terminal.color),
     progress: terminal.progress,
     json: terminal.json,
@@ -146,4 +146,11 @@ function createContext(terminal: Terminal, parsed: ParsedArguments): Context {
     openRepo: () => openRepo(context),
   }
   return context
+}
+
+/** Standard input, which ends with an interruption instead of waiting on for somebody to type. */
+function openStdin(signal: AbortSignal): AsyncIterable<Uint8Array> {
+  const { stdin } = process
+  signal.addEventListener('abort', () => stdin.destroy(signal.reason as Error), { once: true })
+  return stdin
 }

@@ -25,6 +25,12 @@ export interface OpLog {
    * kept. Answers how many were forgotten.
    */
   prune(keep: { count: number; sinceMs: number }): Promise<number>
+  /**
+   * Numbers between the first that counts and the highest found whose records
+   * are not there. Lists the whole log, where the other functions probe; so it
+   * also sees what lies behind a gap.
+   */
+  missing(): Promise<number[]>
 }
 
 export function createOpLog(store: ByteStore): OpLog {
@@ -34,6 +40,8 @@ export function createOpLog(store: ByteStore): OpLog {
 const folder = 'oplog/'
 const firstKey = 'oplog-first'
 const digits = 12
+/** Numbers that `missing` answers at most. */
+const missingMax = 100
 const numberPattern = /^\d{12}$/
 
 /**
@@ -101,6 +109,18 @@ class StoredOpLog implements OpLog {
     // The mark goes first: after a crash, records before it are forgotten though still there, and the next pruning removes them.
     if (cut > first.seq && !(await this.#writeFirst(cut, first.version))) return 0
     return this.#removeBefore(cut)
+  }
+
+  async missing(): Promise<number[]> {
+    const missing: number[] = []
+    let next = (await this.#readFirst()).seq
+    for await (const key of this.#store.list(folder)) {
+      const seq = numberOf(key)
+      if (seq === undefined || seq < next) continue
+      while (next < seq && missing.length < missingMax) missing.push(next++)
+      next = seq + 1
+    }
+    return missing
   }
 
   /** The last number that was given; 0 where none was. */

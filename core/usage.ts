@@ -74,6 +74,33 @@ export async function costOfFolder(repo: Repo, tree: Id, folder: BytePath): Prom
   return rows
 }
 
+/** What lies in the store. */
+export interface StoreSize {
+  packs: number
+  objects: number
+  /** Bytes of the packs and of their indexes. */
+  packBytes: number
+  indexBytes: number
+  /** Everything else: refs, the working-tree index, the operation log, the configuration. */
+  otherBytes: number
+}
+
+/** Measures the store by the lengths of its values. */
+export async function measureStore(repo: Repo): Promise<StoreSize> {
+  const size: StoreSize = { packs: 0, objects: await repo.objects.packs.countObjects(), packBytes: 0, indexBytes: 0, otherBytes: 0 }
+  for await (const key of repo.store.list('')) {
+    repo.env.signal?.throwIfAborted()
+    const bytes = (await repo.store.stat(key))?.size ?? 0
+    if (!key.startsWith('packs/')) size.otherBytes += bytes
+    else if (key.endsWith('.idx')) size.indexBytes += bytes
+    else {
+      size.packs++
+      size.packBytes += bytes
+    }
+  }
+  return size
+}
+
 /** Counts objects, each once. */
 export class CostMeter {
   private readonly repo: Repo

@@ -30,7 +30,7 @@ function countTest(summary: TestSummary, test: TestCase): void {
   const name = `${test.module.relativeModuleId}: ${test.fullName}`
   if (result.state === 'passed') summary.passed++
   else if (result.state === 'failed') summary.failed.push(name)
-  else summary.skipped.push(`${name} (${('note' in result && result.note) || 'switched off in the source'})`)
+  else summary.skipped.push(`${name} (${('note' in result && result.note) || 'its condition does not hold here'})`)
 }
 
 function firstError(module: TestModule): string {

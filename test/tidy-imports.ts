@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { isTestFile, type Problem } from './tidy-problem.ts'
+import { isProductFile, isTestFile, type Problem } from './tidy-problem.ts'
 import { lineAt, visit, type Node } from './tidy-syntax.ts'
 
 /** A source and its syntax tree; `file` is relative to the root. */
@@ -24,10 +24,8 @@ const layers: Readonly<Record<string, readonly string[]>> = {
 export const libraryDoors: Readonly<Record<string, string>> = {
   '@dits/fastcdc': 'core/ingest/file-ingester.ts',
   '@napi-rs/blake-hash': 'core/hash.ts',
-  'esbuild': 'cli/build/bundle.ts',
   'ignore': 'core/worktree/patterns.ts',
   'msgpackr': 'core/objects/record.ts',
-  'vitest/node': 'cli/build/test.ts',
   'yargs': 'cli/arguments.ts',
 }
 
@@ -88,7 +86,7 @@ type Complaint = Pick<Problem, 'message' | 'remedy'>
 function checkLayer(file: string, { target }: Import): Complaint | undefined {
   const own = folderOf(file)
   const folder = target.startsWith('#') ? target : folderOf(resolveTarget(file, target))
-  if (isTestFile(file) || isTooling(file)) return undefined
+  if (isTestFile(file) || (!isProductFile(file) && own !== 'fixtures')) return undefined
   const allowed = layers[own]
   if (resolveTarget(file, target).startsWith('core/fastcdc/')) {
     return { message: `'${target}' goes around the package`, remedy: `import '@dits/fastcdc'` }
@@ -105,17 +103,12 @@ function remedyFor(own: string, folder: string): string {
 }
 
 function checkLibrary(file: string, { target, isType }: Import): Complaint | undefined {
-  if (target.startsWith('node:') || isType || isTestFile(file) || file === 'vitest.config.ts') return undefined
+  if (target.startsWith('node:') || isType || !isProductFile(file)) return undefined
   const name = Object.keys(libraryDoors).find((library) => target === library || target.startsWith(`${library}/`))
   const door = name === undefined ? undefined : libraryDoors[name]
   if (door === file) return undefined
   if (door !== undefined) return { message: `'${target}' enters through ${door}`, remedy: 'import what that file exports' }
   return { message: `'${target}' has no door`, remedy: `add it to libraryDoors in test/tidy-imports.ts, with the one file that imports it; write Node's own modules as 'node:${target}'` }
-}
-
-/** Programs that build and test the project stand outside the layers. */
-function isTooling(file: string): boolean {
-  return file.startsWith('cli/build/') || file.startsWith('bench/')
 }
 
 function importsOf(program: Node): Import[] {

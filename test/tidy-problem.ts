@@ -14,5 +14,10 @@ export function problemText({ file, line, message, remedy }: Problem): string {
 
 /** True where a file is there for tests, and so need not be documented, short in its suites, or part of a layer. */
 export function isTestFile(file: string): boolean {
-  return /(\.test|-fixture)\.ts$/.test(file) || file.startsWith('test/')
+  return /[.-](test|fixture)\.ts$/.test(file) || file.startsWith('test/')
+}
+
+/** True where a file is part of dits, rather than of what tests, measures or builds it. */
+export function isProductFile(file: string): boolean {
+  return /^(core|cli|protocol|server|vfs|handlers)\//.test(file) && !isTestFile(file) && !/^cli\/(build\/|demo[./])/.test(file)
 }

@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
 import { checkImports, findCycles, type SourceFile } from './tidy-imports.ts'
-import { isTestFile, type Problem } from './tidy-problem.ts'
+import { isProductFile, isTestFile, type Problem } from './tidy-problem.ts'
 import { countLines, lineAt, parseSource, visit, type Node } from './tidy-syntax.ts'
 
 const fileLinesMax = 450
@@ -19,7 +19,7 @@ function checkFile(source: SourceFile): Problem[] {
     ...checkLength(source),
     ...checkUnfinished(source),
     ...checkSyntax(source),
-    ...(isTestFile(source.file) ? [] : checkDocstrings(source)),
+    ...(isProductFile(source.file) ? checkDocstrings(source) : []),
     ...checkImports(source),
   ]
 }

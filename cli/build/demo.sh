@@ -1,20 +1,11 @@
 #!/bin/sh
-# npm run demo: sets up where needed, then shows dits at work in a folder that
-# is removed afterwards.
+# npm run demo: sets up where needed, then shows dits at work on a film project.
+# Arguments go to cli/demo.ts: npm run demo -- --no-ffmpeg
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 sh "$root/cli/build/setup.sh"
-PATH=$root/cli/bin:$PATH
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-
-show() {
-  printf '\n$ %s\n' "$*"
-  "$@"
-}
-
-printf 'not really a film\n' > film.mov
-show dits version --verbose
-show dits hash film.mov
-show dits help
+node=node
+for candidate in "$root"/node_modules/node-*/bin/node "$root"/node_modules/node/bin/node; do
+  [ -x "$candidate" ] && node=$candidate && break
+done
+exec "$node" --disable-warning=ExperimentalWarning "$root/cli/demo.ts" "$@"

@@ -29,6 +29,35 @@ must_install() {
   fi
 }
 
+# npm on $modern_node where that is set. Its own first line may name a fixed Node,
+# so its program is started directly.
+run_npm() {
+  program=${npm_execpath:-$(readlink -f "$(command -v npm)")}
+  case $modern_node:$program in
+    ?*:*.js | ?*:*.cjs) "$modern_node" "$program" "$@" ;;
+    ?*:*) PATH=${modern_node%/*}:$PATH npm "$@" ;;
+    *) npm "$@" ;;
+  esac
+}
+modern_node=
+
+# No package needs its install script: native parts come as packages of their own.
+install_packages() {
+  run_npm ci --ignore-scripts --no-audit --no-fund --loglevel=error "$@" ||
+    fail 'npm could not install the packages' 'see what npm says above; behind a proxy, set https_proxy'
+}
+
+# The Node that the packages bring, if there is one for this system.
+find_node() {
+  for candidate in node_modules/node-*/bin/node node_modules/node/bin/node; do
+    if [ -x "$candidate" ]; then
+      echo "$candidate"
+      return
+    fi
+  done
+  return 1
+}
+
 if must_install; then
   command -v node >/dev/null 2>&1 || fail 'there is no Node.js' 'install Node.js 18 or later and npm (Debian: apt-get install nodejs npm)'
   command -v npm >/dev/null 2>&1 || fail 'there is no npm' 'install npm 9 or later (Debian: apt-get install npm)'
@@ -38,17 +67,24 @@ if must_install; then
     fail "'node_modules' belongs to somebody else" "run this as its owner, or remove it: rm -r $PWD/node_modules"
   fi
   echo 'setup: installing packages'
-  # No package needs its install script: native parts come as packages of their own.
-  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error ||
-    fail 'npm could not install the packages' 'see what npm says above; behind a proxy, set https_proxy'
+  # npm leaves native parts out that ask for a newer Node than the one it runs on.
+  # So an old Node fetches the right one first, and npm runs again on that.
+  is_modern=$(node -p '(([a, b]) => a > 22 || (a === 22 && b >= 12) || (a === 20 && b >= 19))(process.versions.node.split(".").map(Number))')
+  if [ "$is_modern" = false ]; then
+    install_packages --omit=dev
+    if node=$(find_node); then
+      scratch=$(mktemp -d)
+      trap 'rm -rf "$scratch"' EXIT
+      cp "$node" "$scratch/node"
+      modern_node=$scratch/node
+    fi
+  fi
+  install_packages
+  [ -z "$modern_node" ] || rm -rf "$scratch"
   inputs > node_modules/.dits-setup
 fi
 
-node=
-for candidate in node_modules/node-*/bin/node node_modules/node/bin/node; do
-  [ -x "$candidate" ] && node=$candidate && break
-done
-if [ -z "$node" ]; then
+if ! node=$(find_node); then
   version=$(node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0)
   [ "$version" -ge 24 ] || fail 'no Node.js 24 comes as a package for this system' 'install Node.js 24 or later yourself'
   node=node

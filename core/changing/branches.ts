@@ -88,6 +88,7 @@ export async function createTag(repo: Repo, name: string, target: { id: Id; kind
   })
 }
 
+/** Deletes a tag, and answers what it named. Throws `unknown-tag`. */
 export async function deleteTag(repo: Repo, name: string): Promise<Id> {
   const ref = `refs/tags/${name}`
   return withLock(repo, async () => {

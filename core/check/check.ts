@@ -11,6 +11,7 @@ import { markReachable, type ObjectRef } from '../reachable.ts'
 import { withLock, type Repo } from '../repo.ts'
 import { findRoots, type Root } from '../roots.ts'
 import { batchesOf, runBatches } from '../threads/worker-pool.ts'
+import { checkAgainstLog } from './check-log.ts'
 import type { CheckJob, CheckWorkerStart } from './check-worker.ts'
 
 /** Something that is wrong with a repository. */
@@ -39,8 +40,8 @@ const filesPerProblemMax = 20
 
 /**
  * Checks a repository. Always: every pack's index, every pack's length, every
- * ref, the operation log and the working-tree index, and that everything that
- * these reach is there; objects other than chunks are read and verified.
+ * ref and HEAD, also against the operation log, and the working-tree index, and
+ * that everything that these reach is there; objects other than chunks are read and verified.
  * `full` reads and verifies every byte of every pack.
  */
 export async function checkRepository(repo: Repo, options: CheckOptions): Promise<CheckReport> {
@@ -54,7 +55,11 @@ export async function checkRepository(repo: Repo, options: CheckOptions): Promis
     report.bytes += pack.bytes
     for (const problem of pack.problems) addPackProblem(report, damaged, problem)
   }
-  const roots = await findRoots(repo, (error) => report.problems.push({ code: error.code, message: error.message, files: [] }))
+  const addProblem = ({ code, message }: DitsError) => {
+    if (!report.problems.some((problem) => problem.message === message)) report.problems.push({ code, message, files: [] })
+  }
+  const roots = await findRoots(repo, addProblem)
+  await checkAgainstLog(repo, addProblem)
   await markReachable(repo.objects, roots, {
     signal: env.signal,
     onObject: (objects) => env.onProgress?.({ task: 'following links', bytes: 0, files: objects }),

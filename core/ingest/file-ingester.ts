@@ -38,6 +38,9 @@ export interface IngestFailure {
   message: string
 }
 
+/** Where the pieces of files go: to packs, or to whoever only wants to know what they are. */
+export type ChunkWriter = Pick<PackedWriter, 'write' | 'add' | 'append' | 'ready'>
+
 export type IngestResult = IngestedFile | IngestFailure
 
 /** What an ingest added to the store. */
@@ -53,14 +56,14 @@ const firstBytes = 4096
 /** Reads, cuts, hashes and stores files, one after another, in the memory of one read buffer a profile. */
 export class FileIngester {
   private readonly root: BytePath
-  private readonly writer: PackedWriter
+  private readonly writer: ChunkWriter
   private readonly chunkers = new Map<ProfileName, Chunker>()
   private readonly wholeHash = createBlake3()
   private readonly first = Buffer.allocUnsafeSlow(firstBytes)
   private readonly onBytes: (bytes: number) => void
   private readonly withTimes: boolean
 
-  constructor(root: BytePath, writer: PackedWriter, options: { onBytes: (bytes: number) => void; withTimes: boolean }) {
+  constructor(root: BytePath, writer: ChunkWriter, options: { onBytes: (bytes: number) => void; withTimes: boolean }) {
     this.root = root
     this.writer = writer
     this.onBytes = options.onBytes

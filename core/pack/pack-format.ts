@@ -40,6 +40,7 @@ export function checkPackHeader(bytes: Uint8Array, name: string): void {
   if (head.readUInt32LE(8) !== 1) {
     throw new DitsError('unsupported-version', `pack '${name}' has version ${head.readUInt32LE(8)}`, { hint: 'use a newer dits' })
   }
+  if (head.readUInt32LE(12) !== 0) throw packDamaged(name, 'its header is not that of a pack')
 }
 
 /**

@@ -1,0 +1,95 @@
+import { spawnSync } from 'node:child_process'
+import path from 'node:path'
+import type { Colors } from '../colors.ts'
+import { formatDuration } from '../format.ts'
+import type { Version } from './version.ts'
+
+/** What the chapters of the demo play on: a folder, a screen, and dits itself. */
+export interface Stage {
+  /** The project's folder. */
+  readonly folder: string
+  /** The ffmpeg that makes the footage; `undefined` where none is installed, or it turned out not to work. */
+  ffmpeg: string | undefined
+  /** How large the project is; 1 is about 200 MB. */
+  readonly scale: number
+  readonly colors: Colors
+  /** What was committed so far, oldest first. */
+  readonly versions: Version[]
+  /** Prints a line. */
+  say(text?: string): void
+  /** Prints what is about to happen, and after it how it went and how long it took. */
+  work<T>(text: string, task: () => Promise<T>, result: (value: T) => string): Promise<T>
+  /** Runs a dits command in the folder, shown as typed, with its result in one line. Throws a DemoFailure where it fails. */
+  dits(...args: string[]): void
+  /** As `dits`, with everything that the command prints. */
+  ditsInFull(...args: string[]): void
+}
+
+/** Something in the demo is not as it should be. */
+export class DemoFailure extends Error {}
+
+export interface StageOptions {
+  folder: string
+  ffmpeg: string | undefined
+  scale: number
+  colors: Colors
+  launcher: string
+  write(text: string): void
+}
+
+const indent = '  '
+
+export function createStage({ folder, ffmpeg, scale, colors, launcher, write }: StageOptions): Stage {
+  const timed = (start: number) => colors.dim(`(${formatDuration(performance.now() - start)})`)
+  const run = (args: readonly string[], shown: (lines: string[]) => string[]) => {
+    write(`${colors.dim('$')} ${colors.bold(['dits', ...args.map(quoteArgument)].join(' '))}\n`)
+    const start = performance.now()
+    const lines = shown(runDits(launcher, args, folder))
+    write(`${lines.map((line) => indent + line).join('\n')} ${timed(start)}\n`)
+  }
+  return {
+    folder,
+    ffmpeg,
+    scale,
+    colors,
+    versions: [],
+    say: (text = '') => write(`${text}\n`),
+    async work(text, task, result) {
+      const start = performance.now()
+      write(`${text} ... `)
+      const value = await task()
+      write(`${result(value)} ${timed(start)}\n`)
+      return value
+    },
+    dits: (...args) => run(args, (lines) => [lines.slice(-2).join(', ')]),
+    ditsInFull: (...args) => run(args, (lines) => lines),
+  }
+}
+
+/**
+ * Runs dits as a user at a terminal would, but with the settings of nobody in
+ * particular, so that the demo does the same for everyone. Answers the lines
+ * that it printed.
+ */
+function runDits(launcher: string, args: readonly string[], folder: string): string[] {
+  const { status, signal, stdout, stderr, error } = spawnSync(launcher, args, {
+    cwd: folder,
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+    env: {
+      ...process.env,
+      NO_COLOR: '1',
+      XDG_CONFIG_HOME: path.join(folder, '..', 'no-settings'),
+      DITS_AUTHOR_NAME: process.env['DITS_AUTHOR_NAME'] ?? 'Demo Editor',
+      DITS_AUTHOR_EMAIL: process.env['DITS_AUTHOR_EMAIL'] ?? 'editor@example.org',
+    },
+  })
+  if (error) throw new DemoFailure(`'${launcher}' cannot be started: ${error.message}`)
+  if (status !== 0) throw new DemoFailure(`'dits ${args.join(' ')}' ended with ${signal ?? `exit code ${status}`}\n${stderr.trim()}`)
+  return (stdout.trim() || stderr.trim()).split('\n').map((line) => line.trim()).filter((line) => line !== '')
+}
+
+/** An argument as one types it in a shell. */
+function quoteArgument(argument: string): string {
+  return /^[\w@%+=:,./~^-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`
+}

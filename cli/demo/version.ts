@@ -1,0 +1,87 @@
+import { closeSync, openSync, readdirSync, readlinkSync, readSync, statSync } from 'node:fs'
+import path from 'node:path'
+import { toHex } from '../../core/bytes.ts'
+import { createBlake3 } from '../../core/hash.ts'
+import { formatCount, formatSize, formatTable } from '../format.ts'
+import { DemoFailure } from './stage.ts'
+
+/** A version as the demo saw it before dits did. */
+export interface Version {
+  title: string
+  /** What every path held: the BLAKE3 of a file, or where a link leads. */
+  content: Map<string, string>
+  /** Bytes of all its files. */
+  bytes: number
+  /** Bytes in the store after it was committed. */
+  storeBytes: number
+}
+
+/** Reads the working tree: what every path holds, and the bytes of all files together. */
+export function readWorkingTree(folder: string): { content: Map<string, string>; bytes: number } {
+  const content = new Map<string, string>()
+  let bytes = 0
+  const visit = (below: string) => {
+    for (const entry of readdirSync(path.join(folder, below), { withFileTypes: true })) {
+      const name = path.join(below, entry.name)
+      if (entry.isDirectory() && name !== '.dits') visit(name)
+      if (entry.isSymbolicLink()) content.set(name, `-> ${readlinkSync(path.join(folder, name))}`)
+      if (!entry.isFile()) continue
+      const file = hashFile(path.join(folder, name))
+      content.set(name, file.hash)
+      bytes += file.size
+    }
+  }
+  visit('')
+  return { content, bytes }
+}
+
+/** Bytes of everything in the repository's own folder. */
+export function measureStore(folder: string): number {
+  const store = path.join(folder, '.dits')
+  return readdirSync(store, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, entry) => sum + statSync(path.join(entry.parentPath, entry.name)).size, 0)
+}
+
+/** Throws a DemoFailure that names the first path that is not what it was in `version`. Answers how many files were compared. */
+export function requireSame(folder: string, version: Version): number {
+  const { content } = readWorkingTree(folder)
+  for (const [name, expected] of version.content) {
+    const found = content.get(name)
+    if (found === undefined) throw new DemoFailure(`'${name}' of version '${version.title}' did not come back`)
+    if (found !== expected) throw new DemoFailure(`'${name}' is not what it was in version '${version.title}': ${found} instead of ${expected}`)
+  }
+  for (const name of content.keys()) {
+    if (!version.content.has(name)) throw new DemoFailure(`'${name}' is there though version '${version.title}' does not have it`)
+  }
+  return content.size
+}
+
+/** What each version cost, beside what copies of the whole folder would: lines of a table. */
+export function costTable(versions: readonly Version[]): string[] {
+  let copies = 0
+  let before = 0
+  const rows = versions.map(({ title, content, bytes, storeBytes }, i) => {
+    copies += bytes
+    const added = storeBytes - before
+    before = storeBytes
+    return [`${i + 1}  ${title}`, formatCount(content.size), formatSize(bytes), formatSize(copies), formatSize(storeBytes), `+ ${formatSize(added)}`]
+  })
+  const heads = ['version', 'files', 'size', 'as full copies', 'in the store', 'added']
+  return formatTable([heads, ...rows], ['left', 'right', 'right', 'right', 'right', 'right'])
+}
+
+function hashFile(file: string): { hash: string; size: number } {
+  const hash = createBlake3()
+  const buffer = Buffer.allocUnsafe(1024 * 1024)
+  const fd = openSync(file, 'r')
+  let size = 0
+  for (;;) {
+    const length = readSync(fd, buffer)
+    if (length === 0) break
+    hash.update(buffer.subarray(0, length))
+    size += length
+  }
+  closeSync(fd)
+  return { hash: toHex(hash.digest()), size }
+}
