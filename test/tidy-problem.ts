@@ -17,7 +17,7 @@ export function isTestFile(file: string): boolean {
   return /[.-](test|fixture)\.ts$/.test(file) || file.startsWith('test/')
 }
 
-/** True where a file is part of dits, rather than of what tests, measures, builds or shows it. */
+/** True where a file is part of dits, rather than of what tests, measures or builds it. */
 export function isProductFile(file: string): boolean {
-  return /^(core|cli|protocol|server|vfs|handlers)\//.test(file) && !isTestFile(file) && !/^cli\/(build\/|demo\/|demo\.ts$)/.test(file)
+  return /^(core|cli|protocol|server|vfs|handlers)\//.test(file) && !isTestFile(file) && !/^cli\/(build\/|demo[./])/.test(file)
 }
