@@ -21,6 +21,8 @@ const spaceNeeded = 800e6
 
 const { scale, withFfmpeg } = readArguments()
 const colors = createColors(wantsColor({ variables: process.env, isTerminal: process.stdout.isTTY === true, wanted: undefined }))
+// Whoever reads along may stop, as `head` does.
+process.stdout.on('error', () => process.exit(1))
 process.exitCode = await runDemo()
 
 async function runDemo(): Promise<number> {
@@ -55,7 +57,7 @@ function sayFarewell(stage: Stage, timeMs: number): void {
     ['dits log', 'what happened'],
     ['rm -r audio && dits status', 'delete something'],
     ['dits restore audio', 'and take it back'],
-    ['dits undo', 'take back a commit'],
+    ['dits undo', 'take back what the last command did'],
   ]
   const width = Math.max(...next.map(([command]) => command.length))
   for (const [command, meaning] of next) stage.say(`  ${command.padEnd(width)}  ${dim(`# ${meaning}`)}`)

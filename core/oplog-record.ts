@@ -1,5 +1,7 @@
 import { DitsError } from './errors.ts'
 import { blake3Text } from './hash.ts'
+import { moveToJson, parseMergeMove } from './merging/merge-record.ts'
+import type { MergeMove } from './merging/merge-state.ts'
 import type { Id } from './objects/id.ts'
 import type { Head } from './refs/refs.ts'
 
@@ -25,6 +27,10 @@ export interface Operation {
   staged: { before?: Id; after?: Id }
   /** True where files of the working tree were changed with the index. */
   worktree?: boolean
+  /** The trees that the working tree was brought from and to, where these are not what was staged. */
+  disk?: { before: Id; after: Id }
+  /** How the merge in progress moved, if it did. */
+  merge?: MergeMove
   /** A tree of the uncommitted files that the command replaced or removed. */
   saved?: Id
   /** The number of the operation that this one undoes. */
@@ -36,7 +42,7 @@ const idPattern = /^[0-9a-f]{64}$/
 
 /** The record of an operation (FORMAT.md, "Operation log"). */
 export function encodeOperation(operation: Operation): Uint8Array {
-  const { seq, timeMs, command, head, refs, staged, worktree, saved, undoes } = operation
+  const { seq, timeMs, command, head, refs, staged, worktree, disk, merge, saved, undoes } = operation
   // Named one by one, so that the record holds these fields, in this order, and no others.
   const json = JSON.stringify({
     format,
@@ -47,6 +53,8 @@ export function encodeOperation(operation: Operation): Uint8Array {
     refs: refs.map(({ name, before, after }) => ({ name, before, after })),
     staged: { before: staged.before, after: staged.after },
     worktree: worktree || undefined,
+    disk: disk && { before: disk.before, after: disk.after },
+    merge: merge && moveToJson(merge),
     saved,
     undoes,
   })
@@ -88,7 +96,7 @@ function checkedJson(record: Buffer): string {
 function parseOperation(value: unknown): Operation {
   const fields = asObject(value)
   if (fields['format'] !== format) throw new Error('its format is not known')
-  const { seq, timeMs, command, refs, worktree, saved, undoes } = fields
+  const { seq, timeMs, command, refs, worktree, disk, merge, saved, undoes } = fields
   if (typeof command !== 'string' || !Array.isArray(refs)) throw new Error('a field is missing')
   if (worktree !== undefined && worktree !== true) throw new Error('a field is neither true nor absent')
   return {
@@ -99,6 +107,8 @@ function parseOperation(value: unknown): Operation {
     refs: refs.map(parseMove),
     staged: parsePair(fields['staged'], parseId),
     ...(worktree ? { worktree } : {}),
+    ...(disk === undefined ? {} : { disk: parseDisk(disk) }),
+    ...(merge === undefined ? {} : { merge: parseMergeMove(merge) }),
     ...(saved === undefined ? {} : { saved: parseId(saved) }),
     ...(undoes === undefined ? {} : { undoes: asInteger(undoes) }),
   }
@@ -113,6 +123,11 @@ function parseMove(value: unknown): RefMove {
 function parsePair<T>(value: unknown, parse: (value: unknown) => T): { before?: T; after?: T } {
   const { before, after } = asObject(value)
   return { ...(before === undefined ? {} : { before: parse(before) }), ...(after === undefined ? {} : { after: parse(after) }) }
+}
+
+function parseDisk(value: unknown): { before: Id; after: Id } {
+  const { before, after } = asObject(value)
+  return { before: parseId(before), after: parseId(after) }
 }
 
 function parseHead(value: unknown): Head {

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { pathFromText, type BytePath } from './bytes.ts'
 import { mergeConfigs, parseConfig, type Config } from './config.ts'
 import { DitsError } from './errors.ts'
+import type { ContentMerger } from './history/merge-trees.ts'
 import { createOpLog, type OpLog } from './oplog.ts'
 import type { Person } from './objects/commit.ts'
 import { beginWriting, PackedWriter } from './pack/packed-writer.ts'
@@ -28,6 +29,8 @@ export interface Environment {
   userIgnore: string
   /** The command as typed, for the operation log. */
   command: string
+  /** How the content of files that both sides of a merge changed is merged, where file types allow it. What it names has been stored. */
+  mergeContent?: ((repo: Repo) => ContentMerger) | undefined
   signal?: AbortSignal | undefined
   onProgress?: ((progress: Progress) => void) | undefined
   /** Called with what a person should know, though the command goes on. */
@@ -138,6 +141,8 @@ export async function withLock<T>(repo: Repo, work: () => Promise<T>, options: {
     ...(repo.env.signal ? { signal: repo.env.signal } : {}),
   })
   try {
+    // Whoever held the lock before may have removed packs: what was listed then is not there to rely on.
+    await repo.objects.packs.refresh()
     return await work()
   } finally {
     lock.release()

@@ -4,7 +4,7 @@ import type { Repo } from './repo.ts'
 import type { Head } from './refs/refs.ts'
 import type { Id } from './objects/id.ts'
 import { readIndex } from './staging/stage.ts'
-import { readMergeState } from './merging/merge-state.ts'
+import { objectsOfMove, objectsOfState, readMergeState } from './merging/merge-state.ts'
 
 /** An object that keeps everything it reaches. */
 export type Root = ObjectRef
@@ -38,17 +38,16 @@ export async function findRoots(repo: Repo, onProblem?: (error: DitsError) => vo
   })
   await guarded(async () => {
     const merge = await readMergeState(repo)
-    for (const id of merge?.heads ?? []) add('commit', id)
-    for (const conflict of merge?.conflicts ?? []) {
-      for (const side of [conflict.base, conflict.ours, conflict.theirs]) if (side) add(side.content === 'tree' ? 'tree' : side.content, side.id)
-    }
+    for (const { kind, id } of merge ? objectsOfState(merge) : []) add(kind, id)
   })
   await guarded(async () => {
     for await (const operation of repo.oplog.newestFirst()) {
       for (const move of operation.refs) for (const id of [move.before, move.after]) await addTip(id)
       await addHead(operation.head.before)
       await addHead(operation.head.after)
-      for (const id of [operation.staged.before, operation.staged.after, operation.saved]) add('tree', id)
+      const { staged, saved, disk, merge = {} } = operation
+      for (const id of [staged.before, staged.after, saved, disk?.before, disk?.after]) add('tree', id)
+      for (const { kind, id } of objectsOfMove(merge)) add(kind, id)
     }
   })
   return [...roots.values()]

@@ -1,11 +1,13 @@
 import { DitsError } from '../errors.ts'
 import { encodeCommit, type Commit, type Person } from '../objects/commit.ts'
 import type { Id } from '../objects/id.ts'
-import { clearMergeState, readMergeState } from '../merging/merge-state.ts'
-import { currentPerson, openWriter, withLock, type Repo } from '../repo.ts'
+import { committerAfter } from '../merging/committer.ts'
+import { readLiveMerge, type MergeMove, type MergeState } from '../merging/merge-state.ts'
+import { checkCommittable } from '../merging/refuse.ts'
+import { openWriter, withLock, type Repo } from '../repo.ts'
 import { readIndex } from '../staging/stage.ts'
 import { emptyTree } from './edit-index.ts'
-import { readCurrentHead, readCommit, type CurrentHead } from './head.ts'
+import { headMove, readCurrentHead, readCommit, type CurrentHead } from './head.ts'
 import { applyChange } from './operation.ts'
 
 export interface CommitOptions {
@@ -35,52 +37,39 @@ export interface CommitReport {
 export async function commitStaged(repo: Repo, options: CommitOptions): Promise<CommitReport> {
   return withLock(repo, async () => {
     const current = await readCurrentHead(repo)
-    const merge = await readMergeState(repo)
-    if (merge && merge.conflicts.length > 0) {
-      throw new DitsError('unresolved-conflicts', `${merge.conflicts.length} files are still in conflict`, {
-        hint: 'look at them with: dits status; then: dits resolve --ours|--theirs|--both FILE',
-      })
-    }
+    const merge = await readLiveMerge(repo, current.id)
+    if (merge) checkCommittable(merge, options)
     if (options.amend && !current.commit) throw new DitsError('nothing-to-amend', 'there is no commit to amend yet')
     const message = tidyMessage(options.message ?? (options.amend ? current.commit?.message : merge?.message))
     const writer = await openWriter(repo)
-    const tree = (await readIndex(repo))?.tree ?? emptyTree(writer)
+    const tree = (await readIndex(repo))?.tree ?? emptyTree((kind, bytes) => writer.write(kind, bytes))
     const parents = parentsOf(current, options.amend === true, merge?.command === 'merge' ? merge.heads : [])
     const before = options.amend ? await treeOf(repo, parents[0]) : current.commit?.tree
-    if (!options.amend && !options.allowEmpty && !merge && (before === undefined ? await isEmptyTree(repo, tree) : before === tree)) {
+    if (!options.amend && !options.allowEmpty && merge?.command !== 'merge' && (before === undefined ? await isEmptyTree(repo, tree) : before === tree)) {
       throw new DitsError('nothing-to-commit', 'nothing is staged that is not committed already', {
         hint: 'stage changes with: dits add FILE…; or see: dits status',
       })
     }
-    const committer = await personAfter(repo, parents)
-    const author = options.author ?? (options.amend ? current.commit!.author : committer)
+    const committer = await committerAfter(repo, repo.objects, parents)
+    const author = options.author ?? (options.amend ? current.commit!.author : (merge?.author ?? committer))
     const commit: Commit = { tree, parents, author, committer, message }
     const id = writer.write('commit', encodeCommit(commit))
     await writer.flush()
-    await moveHead(repo, current, id)
-    if (merge) await clearMergeState(repo)
+    await applyChange(repo, { ...headMove(current, id), merge: merge && moveOfCommit(merge, id) })
     return { id, commit, branch: current.branch, before }
   })
 }
 
-/** Moves the current branch, or a detached HEAD, to a commit. */
-export async function moveHead(repo: Repo, current: CurrentHead, id: Id): Promise<void> {
-  if (current.branch) {
-    const move = { name: current.branch, after: id, ...(current.id ? { before: current.id } : {}) }
-    await applyChange(repo, { refs: [move] })
-  } else await applyChange(repo, { head: { before: current.head, after: { id } } })
+/** What a commit means for a merge in progress: it ends, or where more commits are to be picked, waits for `--continue`. */
+function moveOfCommit(merge: MergeState, id: Id): MergeMove {
+  if (merge.todo.length === 0) return { before: merge }
+  const { author, ...rest } = merge
+  return { before: merge, after: { ...rest, head: id, heads: [], message: '' } }
 }
 
 function parentsOf(current: CurrentHead, amend: boolean, merged: readonly Id[]): Id[] {
   if (amend) return current.commit!.parents
   return current.id ? [current.id, ...merged.filter((id) => id !== current.id)] : [...merged]
-}
-
-/** Who commits now. Never earlier than a parent, because walks of history go by time. */
-async function personAfter(repo: Repo, parents: readonly Id[]): Promise<Person> {
-  const person = currentPerson(repo)
-  for (const parent of parents) person.timeMs = Math.max(person.timeMs, (await readCommit(repo, parent)).committer.timeMs)
-  return person
 }
 
 async function treeOf(repo: Repo, commit: Id | undefined): Promise<Id | undefined> {

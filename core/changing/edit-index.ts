@@ -1,6 +1,6 @@
 import type { BytePath } from '../bytes.ts'
 import type { Id } from '../objects/id.ts'
-import type { ObjectWriter } from '../objects/object-io.ts'
+import type { Emit } from '../objects/object-io.ts'
 import { TreeBuilder } from '../objects/tree.ts'
 import type { TreeEntry } from '../objects/tree-entry.ts'
 import { openWriter, type Repo } from '../repo.ts'
@@ -22,14 +22,20 @@ export async function editIndex(
   writtenMs: number,
 ): Promise<{ bytes: Uint8Array; tree: Id }> {
   const writer = await openWriter(repo)
-  const update = new IndexUpdate(index, (kind, bytes) => writer.write(kind, bytes))
+  const edited = editIndexWith((kind, bytes) => writer.write(kind, bytes), index, edits, writtenMs)
+  await writer.flush()
+  await repo.objects.packs.refresh()
+  return edited
+}
+
+/** The same, with the trees handed to `emit`, for whoever makes more of them before any has to be durable. */
+export function editIndexWith(emit: Emit, index: Index | undefined, edits: Iterable<PathEdit>, writtenMs: number): { bytes: Uint8Array; tree: Id } {
+  const update = new IndexUpdate(index, emit)
   for (const { path, entry } of [...edits].sort((a, b) => comparePathOrder(a.path, b.path))) {
     if (entry) update.put({ ...entry, path })
     else update.remove(path)
   }
   const { bytes, tree } = update.finish({ writtenMs })
-  await writer.flush()
-  await repo.objects.packs.refresh()
   return { bytes, tree: tree.id }
 }
 
@@ -40,6 +46,6 @@ export function entryFromTree(entry: TreeEntry): Omit<IndexEntry, 'path'> {
 }
 
 /** The id of the tree without entries, which is written. */
-export function emptyTree(writer: ObjectWriter): Id {
-  return new TreeBuilder((kind, bytes) => writer.write(kind, bytes)).finish().id
+export function emptyTree(emit: Emit): Id {
+  return new TreeBuilder(emit).finish().id
 }

@@ -1,5 +1,6 @@
 import { decodeCommit, type Commit } from '../objects/commit.ts'
 import type { Id } from '../objects/id.ts'
+import type { RefMove } from '../oplog.ts'
 import type { Head } from '../refs/refs.ts'
 import type { Repo } from '../repo.ts'
 
@@ -18,6 +19,17 @@ export async function readCurrentHead(repo: Repo): Promise<CurrentHead> {
   const branch = 'branch' in head ? head.branch : undefined
   const id = 'branch' in head ? await repo.refs.read(head.branch) : head.id
   return { head, branch, id, commit: id ? await readCommit(repo, id) : undefined }
+}
+
+export interface HeadMove {
+  refs?: RefMove[]
+  head?: { before: Head; after: Head }
+}
+
+/** What moves when HEAD goes to a commit: the branch that it is on, or HEAD itself where it is detached. */
+export function headMove(current: CurrentHead, id: Id): HeadMove {
+  if (!current.branch) return { head: { before: current.head, after: { id } } }
+  return { refs: [{ name: current.branch, after: id, ...(current.id ? { before: current.id } : {}) }] }
 }
 
 /** Throws `object-missing` and `object-damaged`. */

@@ -1,3 +1,5 @@
+import { moveMerge } from '../merging/move-merge.ts'
+import type { MergeMove } from '../merging/merge-state.ts'
 import type { Id } from '../objects/id.ts'
 import type { RefMove } from '../oplog.ts'
 import type { Head } from '../refs/refs.ts'
@@ -7,26 +9,46 @@ import type { Repo } from '../repo.ts'
 export interface Change {
   refs?: RefMove[]
   head?: { before: Head; after: Head }
-  /** The new working-tree index, encoded, and the trees staged before and after. */
-  index?: { bytes: Uint8Array; before: Id | undefined; after: Id | undefined }
+  /**
+   * The new working-tree index, encoded, and the trees staged before and after.
+   * Where `bytes` is a function, it is called once the refs have moved: for
+   * what may be changed on disk only when a ref keeps what was there.
+   */
+  index?: { bytes: Uint8Array | (() => Promise<Uint8Array>); before: Id | undefined; after: Id | undefined }
   /** A tree of uncommitted files that the command replaced or removed, so that undo can bring them back. */
   saved?: Id | undefined
   /** True where files of the working tree were changed with the index. */
   worktree?: boolean
+  /** The trees that the working tree was brought from and to, where these are not what was staged. */
+  disk?: { before: Id; after: Id } | undefined
+  /** How the merge in progress moves; `{}` ends it without a trace in the log. */
+  merge?: MergeMove | undefined
   /** The operation that this one undoes. */
   undoes?: number
 }
 
 /**
  * Records a change in the operation log and then makes it. Every object that
- * it refers to is durable already. Order: the record first, so that a crash
- * cannot leave a change that undo knows nothing of; then the refs, each by
- * compare-and-set; then the index; HEAD last, because it says what the index
- * is compared with. A crash in between leaves old and new names side by side,
- * each of them whole. Throws `ref-moved` where another process moved a ref.
+ * it refers to is durable already. A command that replaces files of the working
+ * tree does the two by itself, with the files between them. Throws `ref-moved`
+ * where another process moved a ref.
  */
 export async function applyChange(repo: Repo, change: Change): Promise<void> {
-  const { refs = [], head, index, saved, undoes, worktree } = change
+  await recordChange(repo, change)
+  await makeChange(repo, change)
+}
+
+/** A change as it can be known before the files are in place. */
+export type PlannedChange = Omit<Change, 'index'> & { index?: Omit<NonNullable<Change['index']>, 'bytes'> }
+
+/**
+ * Records a change that is about to be made. The record comes before the first
+ * file is replaced, because it is what keeps the uncommitted work that was
+ * saved, and so that a crash cannot leave a change that undo knows nothing of.
+ */
+export async function recordChange(repo: Repo, change: PlannedChange): Promise<void> {
+  const { refs = [], head, index, saved, undoes, worktree, disk, merge } = change
+  const movesMerge = merge && Object.values(merge).some((value) => value !== undefined)
   await repo.oplog.append({
     timeMs: repo.env.now(),
     command: repo.env.command,
@@ -34,12 +56,28 @@ export async function applyChange(repo: Repo, change: Change): Promise<void> {
     head: head ?? {},
     staged: index ? { ...(index.before ? { before: index.before } : {}), ...(index.after ? { after: index.after } : {}) } : {},
     ...(worktree ? { worktree } : {}),
+    ...(disk ? { disk } : {}),
+    ...(movesMerge ? { merge } : {}),
     ...(saved ? { saved } : {}),
     ...(undoes === undefined ? {} : { undoes }),
   })
+}
+
+/**
+ * Makes a change that was recorded. Order: the index, so that a crash leaves
+ * what was about to become the branch's next commit staged, and not its reverse
+ * staged on top of it; then the refs, each by compare-and-set, which a command
+ * run again finds where it found them first; then HEAD; the state of a merge
+ * last, because until then it tells how to go on or back. A crash in between
+ * leaves old and new names side by side, each of them whole. Throws `ref-moved`.
+ */
+export async function makeChange(repo: Repo, change: Change): Promise<void> {
+  const { refs = [], head, index, merge } = change
+  if (index && typeof index.bytes !== 'function') await repo.store.put(indexKey, index.bytes)
   for (const { name, before, after } of refs) await repo.refs.move(name, before, after)
-  if (index) await repo.store.put(indexKey, index.bytes)
+  if (index && typeof index.bytes === 'function') await repo.store.put(indexKey, await index.bytes())
   if (head) await repo.refs.writeHead(head.after)
+  if (merge) await moveMerge(repo, merge)
 }
 
 /** Where the working-tree index lies in the store. */

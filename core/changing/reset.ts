@@ -1,12 +1,12 @@
 import { DitsError } from '../errors.ts'
-import { clearMergeState, readMergeState } from '../merging/merge-state.ts'
+import { readLiveMerge, readMergeState } from '../merging/merge-state.ts'
 import type { Id } from '../objects/id.ts'
 import { withLock, type Repo } from '../repo.ts'
 import { modifiedPaths } from '../staging/changes.ts'
 import { readIndex } from '../staging/stage.ts'
 import { indexFromTree } from '../worktree/index-tree.ts'
-import { readCommit, readCurrentHead } from './head.ts'
-import { applyChange, type Change } from './operation.ts'
+import { headMove, readCommit, readCurrentHead } from './head.ts'
+import { applyChange, makeChange, recordChange, type Change } from './operation.ts'
 import { updateWorktree } from './update-worktree.ts'
 
 export interface ResetReport {
@@ -28,26 +28,27 @@ export interface ResetReport {
 export async function resetTo(repo: Repo, id: Id, mode: 'soft' | 'mixed' | 'hard'): Promise<ResetReport> {
   return withLock(repo, async () => {
     const current = await readCurrentHead(repo)
-    if (mode === 'soft' && (await readMergeState(repo))) {
+    const merge = await readMergeState(repo)
+    if (mode === 'soft' && (await readLiveMerge(repo, current.id))) {
       throw new DitsError('merge-in-progress', 'a merge is in progress, which a soft reset would lose', { hint: 'use: dits reset --mixed' })
     }
     const index = await readIndex(repo)
     const tree = (await readCommit(repo, id)).tree
     const report: ResetReport = { id, before: current.id, written: 0, removed: 0, saved: false }
-    const change: Change = current.branch
-      ? { refs: [{ name: current.branch, after: id, ...(current.id ? { before: current.id } : {}) }] }
-      : { head: { before: current.head, after: { id } } }
+    const moves: Change = headMove(current, id)
+    if (merge && mode !== 'soft') moves.merge = merge.phase === 'open' ? { before: merge } : {}
+    const staged = { before: index?.tree, after: tree }
     if (mode === 'hard') {
-      const update = await updateWorktree(repo, index, tree, { policy: 'save', also: await modifiedPaths(repo, index) })
-      change.index = { bytes: update.index, before: index?.tree, after: tree }
-      change.saved = update.saved
-      change.worktree = true
+      const update = await updateWorktree(repo, index, tree, {
+        policy: 'save',
+        also: await modifiedPaths(repo, index),
+        begin: (saved) => recordChange(repo, { ...moves, index: staged, saved, worktree: true }),
+      })
+      await makeChange(repo, { ...moves, index: { ...staged, bytes: update.index } })
       Object.assign(report, { written: update.written, removed: update.removed, saved: update.saved !== undefined })
     } else if (mode === 'mixed') {
-      change.index = { bytes: await indexFromTree(repo.objects, tree, index), before: index?.tree, after: tree }
-    }
-    await applyChange(repo, change)
-    if (mode !== 'soft') await clearMergeState(repo)
+      await applyChange(repo, { ...moves, index: { ...staged, bytes: await indexFromTree(repo.objects, tree, index) } })
+    } else await applyChange(repo, moves)
     return report
   })
 }

@@ -150,7 +150,13 @@ export function* objectsOfState(state: MergeState): Iterable<{ kind: ObjectKind;
   yield* objectsOfConflicts(state.conflicts)
 }
 
-export function* objectsOfConflicts(conflicts: readonly OpenConflict[]): Iterable<{ kind: ObjectKind; id: Id }> {
+/** The same for a move. */
+export function* objectsOfMove({ before, after, settled = [], reopened = [] }: MergeMove): Iterable<{ kind: ObjectKind; id: Id }> {
+  for (const state of [before, after]) if (state) yield* objectsOfState(state)
+  yield* objectsOfConflicts([...settled, ...reopened])
+}
+
+function* objectsOfConflicts(conflicts: readonly OpenConflict[]): Iterable<{ kind: ObjectKind; id: Id }> {
   for (const { base, ours, theirs } of conflicts) {
     for (const side of [base, ours, theirs]) if (side) yield { kind: side.content, id: side.id }
   }

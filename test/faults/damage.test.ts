@@ -6,7 +6,8 @@ import { DitsError } from '../../core/errors.ts'
 import type { Id } from '../../core/objects/id.ts'
 import { closeRepo } from '../../core/repo.ts'
 import { createRandom } from '../../fixtures/random.ts'
-import { contentOf, createSmallRepo, scratchFolder, withRepo } from './small-repo.ts'
+import { scratchFolder } from './scratch.ts'
+import { contentOf, createSmallRepo, withRepo } from './small-repo.ts'
 
 /**
  * Rotten disks: whatever byte of a repository changes, fsck says so, and no

@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto'
-import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { onTestFinished } from 'vitest'
 import { rootPath } from '../../core/bytes.ts'
 import { commitStaged } from '../../core/changing/commit.ts'
 import { ContentReader } from '../../core/checkout/content-reader.ts'
@@ -14,14 +12,7 @@ import { parsePathspec } from '../../core/staging/pathspec.ts'
 import { addPaths } from '../../core/staging/stage.ts'
 import { createRandom } from '../../fixtures/random.ts'
 
-/** What the fault tests share: a folder that goes with the test, a small repository, and what it must hold. */
-
-/** A new folder that is removed when the test ends. */
-export async function scratchFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'dits-faults-'))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
-  return folder
-}
+/** What the fault tests share: a small repository, and what it must hold. */
 
 /** A world with a fixed clock and person. */
 export function fixedEnvironment(changes: Partial<Environment> = {}): Environment {

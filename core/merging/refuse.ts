@@ -1,0 +1,48 @@
+import { DitsError } from '../errors.ts'
+import type { Id } from '../objects/id.ts'
+import type { Repo } from '../repo.ts'
+import { readLiveMerge, type MergeState } from './merge-state.ts'
+
+/** Throws `merge-in-progress` or `merge-interrupted` where a merge waits for a person. `head` is the commit that HEAD stands on. */
+export async function refuseDuringMerge(repo: Repo, head: Id | undefined): Promise<void> {
+  const merge = await readLiveMerge(repo, head)
+  if (!merge) return
+  if (merge.phase !== 'open') throw interrupted(merge)
+  throw new DitsError('merge-in-progress', `a ${merge.command} is in progress`, {
+    hint: `finish it with: ${howToFinish(merge)}; or give it up with: dits ${merge.command} --abort`,
+  })
+}
+
+/** Throws `merge-interrupted` where a crash left a merge half in place. */
+export async function refuseInterrupted(repo: Repo, head: Id | undefined): Promise<void> {
+  const merge = await readLiveMerge(repo, head)
+  if (merge && merge.phase !== 'open') throw interrupted(merge)
+}
+
+/** Throws what keeps a merge from being committed: `merge-interrupted`, `unresolved-conflicts`, or `merge-in-progress` for an amendment. */
+export function checkCommittable(merge: MergeState, options: { amend?: boolean }): void {
+  if (merge.phase !== 'open') throw interrupted(merge)
+  const { length } = merge.conflicts
+  if (length > 0) {
+    throw new DitsError('unresolved-conflicts', length === 1 ? '1 file is still in conflict' : `${length} files are still in conflict`, {
+      hint: 'look at them with: dits status; then: dits resolve --ours|--theirs|--both FILE',
+    })
+  }
+  if (options.amend) {
+    throw new DitsError('merge-in-progress', `a ${merge.command} is in progress: there is nothing to amend yet`, {
+      hint: `finish it with: ${howToFinish(merge)}`,
+    })
+  }
+}
+
+/** The command that goes on once all conflicts are resolved. */
+export function howToFinish(merge: MergeState): string {
+  if (merge.todo.length > 0) return `dits ${merge.command} --continue`
+  return merge.endsWith === 'commit' ? 'dits commit' : 'dits resolve'
+}
+
+export function interrupted(merge: MergeState): DitsError {
+  return new DitsError('merge-interrupted', `a ${merge.command} was interrupted half-way`, {
+    hint: `run it again to go on; or give it up with: dits ${merge.command} --abort`,
+  })
+}

@@ -1,0 +1,62 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { afterAll, describe, expect, it } from 'vitest'
+import type { CrashJob, CrashResult } from './crash-messages.ts'
+import type { FaultKind } from './fault-control.ts'
+
+/**
+ * A command may end at any moment: the process dies, the disk is full, the
+ * disk fails. Whatever was committed before is there, fsck finds nothing
+ * wrong, nobody's files are lost, and the same command run again does what it
+ * should have done. Every writing call of every command is tried.
+ */
+
+const names = ['add of new files', 'add of changed and removed files', 'add in two threads', 'the first commit', 'commit', 'commit -a']
+const kinds: FaultKind[] = ['die', 'die-late', 'ENOSPC', 'ENOSPC-on', 'EIO', 'short']
+const runnersMax = 2
+
+describe.each(names)('%s', (scenario) => {
+  it.concurrent.each(kinds)('survives %s at every writing call', async (kind) => {
+    const { runs, failures } = await play({ scenario, kind })
+    expect(failures).toEqual([])
+    expect(runs).toBeGreaterThan(0)
+  })
+})
+
+const idle: ChildProcess[] = []
+const waiting: ((runner: ChildProcess) => void)[] = []
+const runners: ChildProcess[] = []
+
+afterAll(() => {
+  for (const runner of runners) runner.disconnect()
+})
+
+/** Has a job done by one of a few processes. */
+async function play(job: CrashJob): Promise<CrashResult> {
+  const runner = await takeRunner()
+  try {
+    return await new Promise<CrashResult>((resolve, reject) => {
+      runner.once('message', (result) => resolve(result as CrashResult))
+      runner.once('exit', (code, signal) => reject(new Error(`the process that plays faults ended (${code ?? signal}) at ${JSON.stringify(job)}`)))
+      runner.send(job)
+    })
+  } finally {
+    runner.removeAllListeners('message')
+    runner.removeAllListeners('exit')
+    const next = waiting.shift()
+    if (next) next(runner)
+    else idle.push(runner)
+  }
+}
+
+async function takeRunner(): Promise<ChildProcess> {
+  const free = idle.pop()
+  if (free) return free
+  if (runners.length >= runnersMax) return new Promise((resolve) => waiting.push(resolve))
+  const file = (name: string) => new URL(name, import.meta.url).pathname
+  const runner = fork(file('crash-runner.ts'), {
+    execArgv: ['--no-warnings', '--import', new URL('fault-fs.ts', import.meta.url).href],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
+  runners.push(runner)
+  return runner
+}

@@ -1,0 +1,82 @@
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { joinPath, pathFromText, pathToFs, rootPath, type BytePath } from '../../core/bytes.ts'
+import { blake3Text } from '../../core/hash.ts'
+import { readMergeState } from '../../core/merging/merge-state.ts'
+import { decodeCommit } from '../../core/objects/commit.ts'
+import type { Id } from '../../core/objects/id.ts'
+import { walkTree } from '../../core/objects/tree-walk.ts'
+import type { Repo } from '../../core/repo.ts'
+import { findRoots } from '../../core/roots.ts'
+import { readIndex } from '../../core/staging/stage.ts'
+
+/** What a command may change, as far as a person can tell. */
+export interface RepoState {
+  head: string
+  refs: Record<string, Id>
+  staged: Id | undefined
+  merging: boolean
+  /** Kind and hash of everything in the working tree, by path. */
+  files: Record<string, string>
+}
+
+export async function readState(repo: Repo): Promise<RepoState> {
+  const head = await repo.refs.readHead()
+  const refs: Record<string, Id> = {}
+  for await (const { name, id } of repo.refs.list('refs/')) refs[name] = id
+  return {
+    head: 'branch' in head ? head.branch : head.id,
+    refs,
+    staged: (await readIndex(repo))?.tree,
+    merging: (await readMergeState(repo)) !== undefined,
+    files: readWorktree(repo.root),
+  }
+}
+
+/** Everything in a working tree without its repository and without what unfinished writes leave: 'file 1a2b…' by path. */
+export function readWorktree(root: string): Record<string, string> {
+  const files: Record<string, string> = {}
+  const rootBytes = pathFromText(root)
+  const open: BytePath[] = [rootPath]
+  for (let folder = open.pop(); folder !== undefined; folder = open.pop()) {
+    for (const name of readdirSync(pathToFs(joinPath(rootBytes, folder)), { encoding: 'latin1' }).sort()) {
+      if (name === '.dits' || name.startsWith('.dits-tmp-')) continue
+      const path = joinPath(folder, name as BytePath)
+      const onDisk = pathToFs(joinPath(rootBytes, path))
+      const stat = lstatSync(onDisk)
+      if (stat.isDirectory()) open.push(path)
+      files[path] = stat.isDirectory()
+        ? 'directory'
+        : stat.isSymbolicLink()
+          ? `symlink ${blake3Text(readlinkSync(onDisk, { encoding: 'buffer' }))}`
+          : `${stat.mode & 0o100 ? 'executable' : 'file'} ${blake3Text(readFileSync(onDisk))}`
+    }
+  }
+  return files
+}
+
+/** The hashes of all content that something in the repository refers to: refs, what is staged, the operation log. */
+export async function reachableContent(repo: Repo): Promise<Set<string>> {
+  const hashes = new Set<string>()
+  const seen = new Set<Id>()
+  const open = await findRoots(repo)
+  for (let root = open.pop(); root; root = open.pop()) {
+    if (seen.has(root.id)) continue
+    seen.add(root.id)
+    if (root.kind === 'commit') {
+      const commit = decodeCommit(await repo.objects.read('commit', root.id))
+      open.push({ kind: 'tree', id: commit.tree }, ...commit.parents.map((id) => ({ kind: 'commit' as const, id })))
+    } else if (root.kind === 'tree') {
+      for await (const { entry } of walkTree(repo.objects, root.id)) hashes.add(entry.hash)
+    }
+  }
+  return hashes
+}
+
+/** What of a working tree is neither on disk where it was nor anywhere in the repository: its paths. */
+export async function lostWork(repo: Repo, before: RepoState): Promise<string[]> {
+  const now = readWorktree(repo.root)
+  const missing = Object.entries(before.files).filter(([path, content]) => content !== 'directory' && now[path] !== content)
+  if (missing.length === 0) return []
+  const stored = await reachableContent(repo)
+  return missing.filter(([, content]) => !stored.has(content.split(' ')[1]!)).map(([path]) => path)
+}
