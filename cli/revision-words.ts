@@ -132,7 +132,11 @@ export async function findContent(context: Context, repo: Repo, word: string): P
     const { commit } = await readCurrentHead(repo)
     const entry = commit && (await entryAtPath(repo.objects, commit.tree, path))
     if (entry) return { id: entry.id, kind: entry.content, path, entry }
-    throw colon < 0 ? neither(word, error) : error
+    if (colon >= 0) throw error
+    throw new DitsError(error.code, `'${word}' is neither a version nor a file of the last commit`, {
+      hint: `a file of another version is REV:${word}; to find one, run: dits log -- ${word}`,
+      cause: error,
+    })
   }
 }
 
