@@ -1,14 +1,15 @@
-import { baseName } from '../bytes.ts'
+import { baseName, pathToText, rootPath, type BytePath } from '../bytes.ts'
 import { readCurrentHead } from '../changing/head.ts'
+import { DitsError } from '../errors.ts'
 import { changesBetween, type ChangesOptions } from '../history/changes.ts'
 import type { Id } from '../objects/id.ts'
 import { MemoryObjects } from '../objects/memory-objects.ts'
 import type { ObjectReader } from '../objects/object-io.ts'
 import type { TreeEntry } from '../objects/tree-entry.ts'
-import { TreeBuilder } from '../objects/tree.ts'
+import { entryAtPath, TreeBuilder } from '../objects/tree.ts'
 import type { Repo } from '../repo.ts'
 import { findChanges } from '../staging/changes.ts'
-import type { Pathspec } from '../staging/pathspec.ts'
+import { parsePathspec, type Pathspec } from '../staging/pathspec.ts'
 import { readIndex } from '../staging/stage.ts'
 import type { WorkChange } from '../worktree/status.ts'
 import type { Index } from '../worktree/index-file.ts'
@@ -19,9 +20,10 @@ import { readWorkingTree } from './working-tree.ts'
 
 /**
  * One side of a comparison: a tree (`undefined`: nothing at all), one file of
- * a version, the last commit, what is staged, or the tracked files on disk.
+ * a version or a tracked one on disk (only with another file), the last
+ * commit, what is staged, or the tracked files on disk.
  */
-export type Version = { tree: Id | undefined } | { file: TreeEntry } | 'head' | 'staged' | 'working'
+export type Version = { tree: Id | undefined } | { file: TreeEntry } | { fileOnDisk: BytePath } | 'head' | 'staged' | 'working'
 
 export interface CompareOptions {
   spec: Pathspec
@@ -40,7 +42,7 @@ export const unreadId = '0'.repeat(64) as Id
  * something else than what is staged; otherwise their ids are `unreadId`.
  */
 export async function* compareVersions(repo: Repo, before: Version, after: Version, options: CompareOptions): AsyncGenerator<MeasuredChange> {
-  const index = before === 'staged' || after === 'staged' || after === 'working' ? await readIndex(repo) : undefined
+  const index = before === 'staged' || typeof after === 'string' || 'fileOnDisk' in after ? await readIndex(repo) : undefined
   if (before === 'staged' && after === 'working' && !options.measure) return yield* unreadChanges(repo, index, options.spec)
   const sides = await openSides(repo, index, { before, after }, options.spec)
   const { spec } = options
@@ -63,24 +65,38 @@ interface Sides {
 }
 
 async function openSides(repo: Repo, index: Index | undefined, { before, after }: { before: Version; after: Version }, spec: Pathspec): Promise<Sides> {
-  const working = after === 'working' ? await readWorkingTree(repo, index, spec) : undefined
+  const onDisk = typeof after === 'object' && 'fileOnDisk' in after ? after.fileOnDisk : undefined
+  const diskSpec = onDisk === undefined ? spec : parsePathspec([onDisk], rootPath)
+  const working = after === 'working' || onDisk !== undefined ? await readWorkingTree(repo, index, diskSpec) : undefined
   const made = new MemoryObjects()
   const reader = new OverlayObjects(made, working?.reader ?? repo.objects)
   const treeOf = async (version: Version): Promise<Id | undefined> => {
     if (version === 'head') return (await readCurrentHead(repo)).commit?.tree
     if (version === 'staged') return index?.tree
     if (version === 'working') return working?.tree
-    return 'file' in version ? treeOfFile(made, version.file, after) : version.tree
+    if ('tree' in version) return version.tree
+    const file = 'file' in version ? version.file : await trackedFile(reader, working!.tree, version.fileOnDisk)
+    return treeOfFile(made, file, nameOfFile(after))
   }
   return { reader, ledger: new ChunkLedger(repo.objects, working?.unstored), before: await treeOf(before), after: await treeOf(after) }
 }
 
-/** A tree with one file, called as the file of the newer side is, so that two files compare as two versions of one. */
-function treeOfFile(objects: MemoryObjects, file: TreeEntry, after: Version): Id {
+async function trackedFile(reader: ObjectReader, tree: Id, path: BytePath): Promise<TreeEntry> {
+  const entry = await entryAtPath(reader, tree, path)
+  if (entry && entry.kind !== 'directory') return entry
+  throw new DitsError('not-tracked', `'${pathToText(path)}' is no tracked file`, { hint: 'see: dits ls-files' })
+}
+
+/** A tree with one file, under the same name on both sides, so that two files compare as two versions of one. */
+function treeOfFile(objects: MemoryObjects, file: TreeEntry, name: BytePath): Id {
   const builder = new TreeBuilder((kind, bytes) => objects.write(kind, bytes))
-  const named = typeof after === 'object' && 'file' in after ? after.file : file
-  builder.add({ ...file, name: baseName(named.name) })
+  builder.add({ ...file, name })
   return builder.finish().id
+}
+
+function nameOfFile(version: Version): BytePath {
+  if (typeof version === 'string' || 'tree' in version) return 'file' as BytePath
+  return 'file' in version ? version.file.name : baseName(version.fileOnDisk)
 }
 
 async function* unmeasured({ reader, before, after }: Sides, options: ChangesOptions): AsyncGenerator<MeasuredChange> {

@@ -1,11 +1,13 @@
 import { renameSync } from 'node:fs'
 import { baseName, joinPath, parentPath, pathToText, type BytePath } from '../bytes.ts'
 import { editIndex, type PathEdit } from '../changing/edit-index.ts'
-import { applyChange } from '../changing/operation.ts'
+import { applyChange, makeChange, recordChange } from '../changing/operation.ts'
 import { readCurrentHead } from '../changing/head.ts'
 import { DitsError } from '../errors.ts'
 import type { Id } from '../objects/id.ts'
 import { entryAtPath } from '../objects/tree.ts'
+import { refuseInConflict } from '../merging/refuse.ts'
+import { resolveByStaging } from '../merging/resolve-by-staging.ts'
 import { withLock, type Repo } from '../repo.ts'
 import { diskPath, lookAt, readDiskClock } from '../worktree/disk.ts'
 import { fileStatOf, isFolderMode } from '../worktree/file-stat.ts'
@@ -44,12 +46,15 @@ export async function removePaths(repo: Repo, spec: Pathspec, options: RemoveOpt
     }
     const saved = await saveFiles(repo, uncommitted)
     const { bytes, tree } = await editIndex(repo, index, paths.map((path) => ({ path, entry: undefined })), index.writtenMs)
+    const staged = { before: index.tree, after: tree }
+    const merge = await resolveByStaging(repo, paths)
+    await recordChange(repo, { index: staged, saved, worktree: !options.cached, merge })
     if (!options.cached) {
       const placer = new Placer(repo.root)
       for (const path of paths) if (!isFolderOnDisk(repo, path)) placer.removeFile(path)
       placer.removeEmptiedFolders()
     }
-    await applyChange(repo, { index: { bytes, before: index.tree, after: tree }, saved, worktree: !options.cached })
+    await makeChange(repo, { index: { ...staged, bytes }, merge })
     return paths
   })
 }
@@ -61,7 +66,7 @@ export interface MovedPath {
 
 /**
  * Moves or renames tracked files and folders, on disk and in the index.
- * Throws `no-such-path`, `path-exists`, `not-tracked`.
+ * Throws `no-such-path`, `path-exists`, `not-tracked`, `in-conflict`.
  */
 export async function movePaths(repo: Repo, sources: readonly BytePath[], target: BytePath, options: { force: boolean }): Promise<MovedPath[]> {
   return withLock(repo, async () => {
@@ -70,6 +75,7 @@ export async function movePaths(repo: Repo, sources: readonly BytePath[], target
     const intoFolder = target === '' || isFolderOnDisk(repo, target)
     if (sources.length > 1 && !intoFolder) throw new DitsError('no-such-path', `'${pathToText(target)}' is no folder`, { hint: 'make it first' })
     const moves = sources.map((from) => ({ from, to: intoFolder ? joinPath(target, baseName(from)) : target }))
+    await refuseInConflict(repo, (await readCurrentHead(repo)).id, (path) => sources.some((source) => path === source || isBelow(path, source)))
     for (const move of moves) checkMove(repo, index, move, options.force)
     const placer = new Placer(repo.root)
     const edits: PathEdit[] = []
