@@ -2,16 +2,18 @@ import type { BytePath } from '../bytes.ts'
 import { readCurrentHead } from '../changing/head.ts'
 import type { Repo } from '../repo.ts'
 import { readLiveMerge, type MergeMove, type MergeState, type OpenConflict } from './merge-state.ts'
+import { interrupted } from './refuse.ts'
 
 /**
  * What staging, removing or restoring these paths by hand means for the merge
  * in progress: their conflicts are resolved. To be made with the change that it
  * belongs to (`applyChange`); `undefined` where it means nothing. Throws
- * `merge-state-damaged`.
+ * `merge-interrupted` and `merge-state-damaged`.
  */
 export async function resolveByStaging(repo: Repo, paths: Iterable<BytePath>): Promise<MergeMove | undefined> {
   const state = await readLiveMerge(repo, (await readCurrentHead(repo)).id)
-  if (!state || state.phase !== 'open') return undefined
+  if (!state) return undefined
+  if (state.phase !== 'open') throw interrupted(state)
   const staged = new Set(paths)
   const settled = state.conflicts.filter(({ path }) => staged.has(path))
   return settled.length === 0 ? undefined : moveOfResolution(state, settled)

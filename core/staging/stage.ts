@@ -114,7 +114,8 @@ function isStaged(entry: IndexEntry | undefined, file: Pick<IngestedFile, 'hash'
 /** An empty folder's id is found by IndexUpdate. */
 const noId = '' as IngestedFile['id']
 
-function jobsOf(repo: Repo, changes: readonly WorkChange[]): SizedJob[] {
+/** What is to be read of changes, with the profiles that attributes ask for. Throws `rules-too-large`. */
+export function jobsOf(repo: Repo, changes: readonly WorkChange[]): SizedJob[] {
   const attributes = new WorktreeAttributes(repo.root)
   const jobs: SizedJob[] = []
   for (const { path, change, kind, stat } of changes) {
