@@ -80,6 +80,11 @@ export async function withScratch<T>(scratch: string | undefined, work: (folder:
 export const launcher = path.join(import.meta.dirname, '../cli/bin/dits')
 export const launcherVariables = { DITS_AUTHOR_NAME: 'bench', DITS_AUTHOR_EMAIL: 'bench@example.org', NO_COLOR: '1' }
 
+/** True where the dits that is measured has this verb: older ones are measured by what they can do. */
+export function hasVerb(verb: string): boolean {
+  return spawnSync(launcher, ['help', verb], { stdio: 'ignore' }).status === 0
+}
+
 function readFigures(file: string): Omit<Cost, 'wallMs'> {
   const [, user, system, peak] = readFileSync(file, 'utf8').trim().split('\n').at(-1)!.split(' ').map(Number)
   rmSync(file)

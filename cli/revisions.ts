@@ -53,3 +53,12 @@ export function pathspecOf(context: Context, repo: Repo, names: readonly string[
 export function pathOf(context: Context, repo: Repo, name: string): BytePath {
   return resolvePath(pathFromArgument(name), prefixOf(context, repo))
 }
+
+/** The path as seen from the folder in which the person stands: with '../' where it is elsewhere. */
+export function seenFrom(prefix: BytePath, path: BytePath): BytePath {
+  if (prefix === '') return path
+  const [here, there] = [prefix.split('/'), path.split('/')]
+  let shared = 0
+  while (shared < here.length && here[shared] === there[shared]) shared++
+  return ('../'.repeat(here.length - shared) + there.slice(shared).join('/')) as BytePath
+}

@@ -141,6 +141,8 @@ export async function withLock<T>(repo: Repo, work: () => Promise<T>, options: {
     ...(repo.env.signal ? { signal: repo.env.signal } : {}),
   })
   try {
+    // Whoever held the lock before may have removed packs: what was listed then is not there to rely on.
+    await repo.objects.packs.refresh()
     return await work()
   } finally {
     lock.release()

@@ -28,17 +28,17 @@ export interface Stage {
 /** Something in the demo is not as it should be. */
 export class DemoFailure extends Error {}
 
-export interface StageOptions {
-  folder: string
-  ffmpeg: string | undefined
-  scale: number
-  colors: Colors
+/** What a stage is made of, beside what it shows of it. */
+export interface StageOptions extends Pick<Stage, 'folder' | 'ffmpeg' | 'scale' | 'colors'> {
+  /** The path of the dits that is run. */
   launcher: string
+  /** Takes what is to be seen, as it is. */
   write(text: string): void
 }
 
 const indent = '  '
 
+/** A stage for one run of the demo; its folder is there and empty. */
 export function createStage({ folder, ffmpeg, scale, colors, launcher, write }: StageOptions): Stage {
   const timed = (start: number) => colors.dim(`(${formatDuration(performance.now() - start)})`)
   const run = (args: readonly string[], shown: (lines: string[]) => string[]) => {

@@ -9,12 +9,8 @@ import type { Repo } from '../repo.ts'
 export interface Change {
   refs?: RefMove[]
   head?: { before: Head; after: Head }
-  /**
-   * The new working-tree index, encoded, and the trees staged before and after.
-   * Where `bytes` is a function, it is called once the refs have moved: for
-   * what may be changed on disk only when a ref keeps what was there.
-   */
-  index?: { bytes: Uint8Array | (() => Promise<Uint8Array>); before: Id | undefined; after: Id | undefined }
+  /** The new working-tree index, encoded, and the trees staged before and after. */
+  index?: { bytes: Uint8Array; before: Id | undefined; after: Id | undefined }
   /** A tree of uncommitted files that the command replaced or removed, so that undo can bring them back. */
   saved?: Id | undefined
   /** True where files of the working tree were changed with the index. */
@@ -29,26 +25,24 @@ export interface Change {
 
 /**
  * Records a change in the operation log and then makes it. Every object that
- * it refers to is durable already. Order: the record first, so that a crash
- * cannot leave a change that undo knows nothing of; then the refs, each by
- * compare-and-set; then the index; then HEAD, because it says what the index
- * is compared with; the state of a merge last, because until then it tells how
- * to go on or back. A crash in between leaves old and new names side by side,
- * each of them whole. Throws `ref-moved` where another process moved a ref.
+ * it refers to is durable already. A command that replaces files of the working
+ * tree does the two by itself, with the files between them. Throws `ref-moved`
+ * where another process moved a ref.
  */
 export async function applyChange(repo: Repo, change: Change): Promise<void> {
-  const { refs = [], head, index, merge } = change
   await recordChange(repo, change)
-  for (const { name, before, after } of refs) await repo.refs.move(name, before, after)
-  if (index) await repo.store.put(indexKey, typeof index.bytes === 'function' ? await index.bytes() : index.bytes)
-  if (head) await repo.refs.writeHead(head.after)
-  if (merge) await moveMerge(repo, merge)
+  await makeChange(repo, change)
 }
 
-/** Where the working-tree index lies in the store. */
-export const indexKey = 'index'
+/** A change as it can be known before the files are in place. */
+export type PlannedChange = Omit<Change, 'index'> & { index?: Omit<NonNullable<Change['index']>, 'bytes'> }
 
-async function recordChange(repo: Repo, change: Change): Promise<void> {
+/**
+ * Records a change that is about to be made. The record comes before the first
+ * file is replaced, because it is what keeps the uncommitted work that was
+ * saved, and so that a crash cannot leave a change that undo knows nothing of.
+ */
+export async function recordChange(repo: Repo, change: PlannedChange): Promise<void> {
   const { refs = [], head, index, saved, undoes, worktree, disk, merge } = change
   const movesMerge = merge && Object.values(merge).some((value) => value !== undefined)
   await repo.oplog.append({
@@ -64,3 +58,22 @@ async function recordChange(repo: Repo, change: Change): Promise<void> {
     ...(undoes === undefined ? {} : { undoes }),
   })
 }
+
+/**
+ * Makes a change that was recorded. Order: the index, so that a crash leaves
+ * what was about to become the branch's next commit staged, and not its reverse
+ * staged on top of it; then the refs, each by compare-and-set, which a command
+ * run again finds where it found them first; then HEAD; the state of a merge
+ * last, because until then it tells how to go on or back. A crash in between
+ * leaves old and new names side by side, each of them whole. Throws `ref-moved`.
+ */
+export async function makeChange(repo: Repo, change: Change): Promise<void> {
+  const { refs = [], head, index, merge } = change
+  if (index) await repo.store.put(indexKey, index.bytes)
+  for (const { name, before, after } of refs) await repo.refs.move(name, before, after)
+  if (head) await repo.refs.writeHead(head.after)
+  if (merge) await moveMerge(repo, merge)
+}
+
+/** Where the working-tree index lies in the store. */
+export const indexKey = 'index'

@@ -6,7 +6,7 @@ import { modifiedPaths } from '../staging/changes.ts'
 import { readIndex } from '../staging/stage.ts'
 import { indexFromTree } from '../worktree/index-tree.ts'
 import { headMove, readCommit, readCurrentHead } from './head.ts'
-import { applyChange, type Change } from './operation.ts'
+import { applyChange, makeChange, recordChange, type Change } from './operation.ts'
 import { updateWorktree } from './update-worktree.ts'
 
 export interface ResetReport {
@@ -35,18 +35,20 @@ export async function resetTo(repo: Repo, id: Id, mode: 'soft' | 'mixed' | 'hard
     const index = await readIndex(repo)
     const tree = (await readCommit(repo, id)).tree
     const report: ResetReport = { id, before: current.id, written: 0, removed: 0, saved: false }
-    const change: Change = headMove(current, id)
+    const moves: Change = headMove(current, id)
+    if (merge && mode !== 'soft') moves.merge = merge.phase === 'open' ? { before: merge } : {}
+    const staged = { before: index?.tree, after: tree }
     if (mode === 'hard') {
-      const update = await updateWorktree(repo, index, tree, { policy: 'save', also: await modifiedPaths(repo, index) })
-      change.index = { bytes: update.index, before: index?.tree, after: tree }
-      change.saved = update.saved
-      change.worktree = true
+      const update = await updateWorktree(repo, index, tree, {
+        policy: 'save',
+        also: await modifiedPaths(repo, index),
+        begin: (saved) => recordChange(repo, { ...moves, index: staged, saved, worktree: true }),
+      })
+      await makeChange(repo, { ...moves, index: { ...staged, bytes: update.index } })
       Object.assign(report, { written: update.written, removed: update.removed, saved: update.saved !== undefined })
     } else if (mode === 'mixed') {
-      change.index = { bytes: await indexFromTree(repo.objects, tree, index), before: index?.tree, after: tree }
-    }
-    if (merge && mode !== 'soft') change.merge = merge.phase === 'open' ? { before: merge } : {}
-    await applyChange(repo, change)
+      await applyChange(repo, { ...moves, index: { ...staged, bytes: await indexFromTree(repo.objects, tree, index) } })
+    } else await applyChange(repo, moves)
     return report
   })
 }

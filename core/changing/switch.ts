@@ -8,7 +8,7 @@ import { readIndex } from '../staging/stage.ts'
 import { modifiedPaths } from '../staging/changes.ts'
 import { carryStaged } from './carry-staged.ts'
 import { readCommit, readCurrentHead } from './head.ts'
-import { applyChange } from './operation.ts'
+import { makeChange, recordChange, type PlannedChange } from './operation.ts'
 import { updateWorktree } from './update-worktree.ts'
 
 export interface SwitchReport {
@@ -38,15 +38,19 @@ export async function switchTo(repo: Repo, target: { id: Id; head: Head; create?
     const tree = options.force ? wanted : await carryStaged(bench, trees, repo.env.signal)
     await bench.flush()
     const also = options.force ? await modifiedPaths(repo, index) : new Set<never>()
-    const update = await updateWorktree(repo, index, tree, { policy: options.force ? 'save' : 'refuse', also })
-    await applyChange(repo, {
+    const change: PlannedChange = {
       ...(target.create && 'branch' in target.head ? { refs: [{ name: target.head.branch, after: target.id }] } : {}),
-      index: { bytes: update.index, before: index?.tree, after: tree },
+      index: { before: index?.tree, after: tree },
       head: { before: current.head, after: target.head },
-      saved: update.saved,
       worktree: true,
       merge: merge && (merge.phase === 'open' ? { before: merge } : {}),
+    }
+    const update = await updateWorktree(repo, index, tree, {
+      policy: options.force ? 'save' : 'refuse',
+      also,
+      begin: (saved) => recordChange(repo, { ...change, saved }),
     })
+    await makeChange(repo, { ...change, index: { before: index?.tree, after: tree, bytes: update.index } })
     return {
       before: { head: current.head, id: current.id },
       after: { head: target.head, id: target.id },

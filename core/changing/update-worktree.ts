@@ -24,6 +24,14 @@ import { StatPatch } from '../worktree/stat-patch.ts'
  */
 export type UncommittedPolicy = 'refuse' | 'save'
 
+export interface UpdateOptions {
+  policy: UncommittedPolicy
+  /** Paths to write even where both trees have the same, because the disk holds something else. */
+  also?: ReadonlySet<BytePath>
+  /** Called before the first file is touched, with the tree of uncommitted files that are replaced or removed. */
+  begin?: (saved: Id | undefined) => Promise<void>
+}
+
 export interface UpdateResult {
   /** The new index, encoded: the caller puts it in place with the change that it belongs to. */
   index: Uint8Array
@@ -51,11 +59,11 @@ interface Step {
 /**
  * Brings the working tree from what `index` says to the tree `target`, and
  * makes the index of it. Files that are the same in both are not touched.
- * `also` are paths to write even so, because the disk holds something else.
  *
  * Order: everything is looked at before anything is changed; uncommitted work
- * is durable in the store before it is replaced; each file is replaced by a
- * rename. After a crash the old index still stands, and the same command can
+ * is durable in the store before it is replaced; `begin` is called with the
+ * tree of it, to record the operation that keeps it; then each file is replaced
+ * by a rename. After a crash the old index still stands, and the same command can
  * be run again: what is in place already is recognised by its content.
  *
  * Throws `would-overwrite` naming the files where the policy is `refuse`.
@@ -64,12 +72,13 @@ export async function updateWorktree(
   repo: Repo,
   index: Index | undefined,
   target: Id,
-  options: { policy: UncommittedPolicy; also?: ReadonlySet<BytePath> },
+  options: UpdateOptions,
 ): Promise<UpdateResult> {
   const steps = await planSteps(repo, index, target, options.also ?? new Set())
   const precious = steps.filter((step) => step.precious)
   if (precious.length > 0 && options.policy === 'refuse') throw wouldOverwrite(precious)
   const saved = await saveFiles(repo, precious.map((step) => step.path))
+  await options.begin?.(saved)
   const placer = new Placer(repo.root, { foldsCase: detectFoldsCase(repo.folder) })
   const kept = await foldersKept(repo, steps, target)
   const removed = removeOld(steps, placer)

@@ -1,7 +1,7 @@
 import type { BytePath } from '../bytes.ts'
 import { emptyTree } from '../changing/edit-index.ts'
 import { headMove, readCurrentHead, type HeadMove } from '../changing/head.ts'
-import { applyChange } from '../changing/operation.ts'
+import { makeChange, recordChange, type PlannedChange } from '../changing/operation.ts'
 import { updateWorktree } from '../changing/update-worktree.ts'
 import { DitsError } from '../errors.ts'
 import { mergeTrees } from '../history/merge-trees.ts'
@@ -37,18 +37,22 @@ export async function abortMerge(repo: Repo, command: MergeCommand): Promise<Abo
     const index = await readIndex(repo)
     const target = state.original.staged ?? (await writeEmptyTree(repo))
     const from = await indexOfDisk(repo, state, index)
-    const update = await updateWorktree(repo, from, target, { policy: 'save', also: await workedIn(repo, state, from) })
     const moves: HeadMove = state.original.head && state.original.head !== current.id ? headMove(current, state.original.head) : {}
-    await applyChange(repo, {
+    const change: PlannedChange = {
       ...moves,
       refs: [...(moves.refs ?? (await unbornBranch(repo, state))), ...(await entryThatWasDropped(repo, state))],
-      index: { bytes: update.index, before: index?.tree, after: target },
-      saved: update.saved,
+      index: { before: index?.tree, after: target },
       worktree: true,
       disk: state.staged !== state.disk && from.tree ? { before: from.tree, after: target } : undefined,
       // A state that was interrupted is nothing that undo should bring back.
       merge: state.phase === 'open' ? { before: state } : {},
+    }
+    const update = await updateWorktree(repo, from, target, {
+      policy: 'save',
+      also: await workedIn(repo, state, from),
+      begin: (saved) => recordChange(repo, { ...change, saved }),
     })
+    await makeChange(repo, { ...change, index: { before: index?.tree, after: target, bytes: update.index } })
     return { state, written: update.written, removed: update.removed, saved: update.saved !== undefined }
   })
 }

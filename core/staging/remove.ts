@@ -1,7 +1,7 @@
 import { renameSync } from 'node:fs'
 import { baseName, joinPath, parentPath, pathToText, type BytePath } from '../bytes.ts'
 import { editIndex, type PathEdit } from '../changing/edit-index.ts'
-import { applyChange } from '../changing/operation.ts'
+import { applyChange, makeChange, recordChange } from '../changing/operation.ts'
 import { readCurrentHead } from '../changing/head.ts'
 import { DitsError } from '../errors.ts'
 import type { Id } from '../objects/id.ts'
@@ -46,12 +46,15 @@ export async function removePaths(repo: Repo, spec: Pathspec, options: RemoveOpt
     }
     const saved = await saveFiles(repo, uncommitted)
     const { bytes, tree } = await editIndex(repo, index, paths.map((path) => ({ path, entry: undefined })), index.writtenMs)
+    const staged = { before: index.tree, after: tree }
+    const merge = await resolveByStaging(repo, paths)
+    await recordChange(repo, { index: staged, saved, worktree: !options.cached, merge })
     if (!options.cached) {
       const placer = new Placer(repo.root)
       for (const path of paths) if (!isFolderOnDisk(repo, path)) placer.removeFile(path)
       placer.removeEmptiedFolders()
     }
-    await applyChange(repo, { index: { bytes, before: index.tree, after: tree }, saved, worktree: !options.cached, merge: await resolveByStaging(repo, paths) })
+    await makeChange(repo, { index: { ...staged, bytes }, merge })
     return paths
   })
 }

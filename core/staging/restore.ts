@@ -1,6 +1,6 @@
 import { pathToText, type BytePath } from '../bytes.ts'
 import { editIndex, entryFromTree, type PathEdit } from '../changing/edit-index.ts'
-import { applyChange } from '../changing/operation.ts'
+import { applyChange, makeChange, recordChange, type PlannedChange } from '../changing/operation.ts'
 import { updateWorktree } from '../changing/update-worktree.ts'
 import { DitsError } from '../errors.ts'
 import type { Id } from '../objects/id.ts'
@@ -51,15 +51,15 @@ export async function restorePaths(repo: Repo, spec: Pathspec, options: RestoreO
     }
     // Without the index, undo has only what is saved here to go by: so everything that is replaced is.
     const replaced = options.staged || !options.source ? undefined : await saveFiles(repo, report.paths.filter((path) => isFileOnDisk(repo, path)))
-    const update = await updateWorktree(repo, index, wanted.tree, { policy: 'save', also: new Set(modified) })
-    const saved = replaced ?? update.saved
     const setsIndex = options.staged || !options.source
-    await applyChange(repo, {
-      ...(setsIndex ? { index: { bytes: update.index, before: index?.tree, after: wanted.tree } } : {}),
-      saved,
-      worktree: true,
+    const change: PlannedChange = { ...(setsIndex ? { index: { before: index?.tree, after: wanted.tree } } : {}), worktree: true }
+    const update = await updateWorktree(repo, index, wanted.tree, {
+      policy: 'save',
+      also: new Set(modified),
+      begin: (saved) => recordChange(repo, { ...change, saved: replaced ?? saved }),
     })
-    return { ...report, written: update.written, removed: update.removed, saved: saved !== undefined }
+    if (setsIndex) await makeChange(repo, { index: { before: index?.tree, after: wanted.tree, bytes: update.index } })
+    return { ...report, written: update.written, removed: update.removed, saved: (replaced ?? update.saved) !== undefined }
   })
 }
 

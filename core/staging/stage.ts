@@ -89,7 +89,8 @@ async function writeStaged(
   const writer = await openWriter(repo)
   const update = new IndexUpdate(index, (kind, bytes) => writer.write(kind, bytes))
   for (const { path, change, kind } of staged.changes) {
-    const file = files.get(path)
+    // A path that changed its kind comes twice: as what is gone, and as what is there.
+    const file = change === 'deleted' ? undefined : files.get(path)
     if (file) update.put(file)
     else if (failed.has(path)) continue
     else if (change === 'deleted') update.remove(path)

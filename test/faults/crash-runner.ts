@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { checkRepository } from '../../core/check/check.ts'
@@ -63,8 +63,7 @@ async function play({ scenario, kind }: CrashJob): Promise<CrashResult> {
 /** Makes the repository that a command starts from, and what it makes of it where nothing goes wrong. */
 async function prepare(name: string): Promise<Prepared> {
   const scenario = scenarios[name]!
-  const folder = join(home, name)
-  mkdirSync(folder)
+  const folder = mkdtempSync(join(home, 'start-'))
   await scenario.prepare(folder)
   const before = await withRepo(folder, readState)
   const commits = await withRepo(folder, contentOfAll)
