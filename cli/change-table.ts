@@ -1,4 +1,4 @@
-import { pathToText } from '../core/bytes.ts'
+import { pathToText, type BytePath } from '../core/bytes.ts'
 import type { MeasuredChange } from '../core/comparing/compare-trees.ts'
 import { addToTotals, emptyTotals, type ComparisonTotals } from '../core/comparing/totals.ts'
 import type { TreeEntry } from '../core/objects/tree-entry.ts'
@@ -21,23 +21,34 @@ const letters: Record<Change['kind'], string> = {
 const tableRowsMax = 2000
 const alignments: readonly Alignment[] = ['left', 'left', 'right', 'left', 'right', 'left']
 
-/** Prints changes as a table and answers their sum. `indent` stands before every line. */
-export async function printChangeTable(context: Context, changes: AsyncIterable<MeasuredChange>, indent = ''): Promise<ComparisonTotals> {
+/**
+ * Sets changes as a table and hands its lines on as they are ready, and the
+ * line of the sum at the end, where anything changed. Answers the sum.
+ */
+export async function setChangeTable(
+  context: Context,
+  changes: AsyncIterable<MeasuredChange>,
+  sumOf: SumOf,
+  print: (line: string) => void,
+): Promise<ComparisonTotals> {
   const totals = emptyTotals()
   let batch: MeasuredChange[] = []
   for await (const change of changes) {
     addToTotals(totals, change)
     if (batch.push(change) < tableRowsMax) continue
-    printRows(context, batch, indent)
+    for (const line of tableLines(context, batch)) print(line)
     batch = []
   }
-  printRows(context, batch, indent)
+  for (const line of tableLines(context, batch)) print(line)
+  if (totals.files > 0) print(totalLine(totals, sumOf))
   return totals
 }
 
-/** The line below a table: what changed in all, and what would travel. */
-export function totalLine(totals: ComparisonTotals, measured: boolean): string {
-  const { files, kinds, chunksShared, chunksChanged, sendBytes } = totals
+/** What the sum calls new content: what a comparison would have to send, what a commit brought; or nothing, where it was not measured. */
+export type SumOf = 'travel' | 'new' | 'sizes'
+
+/** The line below a table. */
+function totalLine({ files, kinds, chunksShared, chunksChanged, sendBytes }: ComparisonTotals, sumOf: SumOf): string {
   const parts: [number, string][] = [
     [kinds.added, 'added'],
     [kinds.modified + kinds['mode-changed'] + kinds['type-changed'], 'modified'],
@@ -45,10 +56,10 @@ export function totalLine(totals: ComparisonTotals, measured: boolean): string {
     [kinds.deleted, 'deleted'],
   ]
   const what = parts.filter(([count]) => count > 0).map(([count, word]) => `${formatCount(count)} ${word}`)
-  const changed = `${formatAmount(files, 'file')} changed (${what.join(', ')})`
-  if (!measured) return changed
-  const chunks = chunksShared + chunksChanged > 0 ? `; ${formatCount(chunksShared)} chunks shared, ${formatCount(chunksChanged)} changed` : ''
-  return `${changed}${chunks}; ${formatSize(sendBytes)} would travel`
+  const changed = `${formatAmount(files, 'file')} changed: ${what.join(', ')}`
+  if (sumOf === 'sizes') return changed
+  const chunks = chunksShared > 0 ? `${formatAmount(chunksShared, 'chunk')} shared, ${formatCount(chunksChanged)} changed; ` : ''
+  return `${changed}; ${chunks}${formatSize(sendBytes)} ${sumOf === 'travel' ? 'would travel' : 'of new content'}`
 }
 
 /** One change as JSON: the keys that `dits help diff` names. */
@@ -80,30 +91,40 @@ export function totalsToJson({ files, kinds, bytesBefore, bytesAfter, chunksShar
 }
 
 /** The letter of a change as git has it; renames with how much is the same, in percent. */
-export function statusLetter({ kind, similarity }: Change): string {
+function statusLetter({ kind, similarity }: Change): string {
   return kind === 'renamed' ? `R${String(Math.floor((similarity ?? 1) * 100)).padStart(3, '0')}` : letters[kind]
 }
 
 /** 'PATH', or with `status` 'M<tab>PATH' and 'R100<tab>OLD<tab>NEW', as git's --name-only and --name-status. */
-export function printNames(context: Context, change: Change, status: boolean): void {
+export function nameLine(change: Change, status: boolean): string {
+  const { fields, paths } = namesOf(change, status)
+  return [...fields, ...paths.map(quotePath)].join('\t')
+}
+
+/** The same as bytes, with NUL after each field. */
+export function nameFields(change: Change, status: boolean): Uint8Array {
+  const { fields, paths } = namesOf(change, status)
+  return Buffer.from([...fields, ...paths].map((field) => `${field}\0`).join(''), 'latin1')
+}
+
+function namesOf(change: Change, status: boolean): { fields: string[]; paths: BytePath[] } {
   const { path, from, kind } = change
-  const paths = status && kind === 'renamed' && from !== undefined ? [from, path] : [path]
-  const fields = status ? [statusLetter(change)] : []
-  if (context.nul) context.stdout.write(Buffer.from([...fields, ...paths].map((field) => `${field}\0`).join(''), 'latin1'))
-  else context.stdout.line([...fields, ...paths.map(quotePath)].join('\t'))
+  return {
+    fields: status ? [statusLetter(change)] : [],
+    paths: status && kind === 'renamed' && from !== undefined ? [from, path] : [path],
+  }
 }
 
 function sideToJson({ kind, size, id, hash }: TreeEntry): object {
   return { kind, size, id, hash }
 }
 
-function printRows({ stdout, colors }: Context, changes: readonly MeasuredChange[], indent: string): void {
+function tableLines({ colors }: Context, changes: readonly MeasuredChange[]): string[] {
   const paint = { A: colors.green, D: colors.red, M: colors.yellow, R: colors.cyan, T: colors.magenta } as Record<string, (text: string) => string>
-  const lines = formatTable(changes.map(rowOf), alignments)
-  for (const [i, line] of lines.entries()) {
+  return formatTable(changes.map(rowOf), alignments).map((line, i) => {
     const letter = letters[changes[i]!.kind]
-    stdout.line(`${indent}${paint[letter]!(line.slice(0, 1))}${line.slice(1)}`)
-  }
+    return `${paint[letter]!(line.slice(0, 1))}${line.slice(1)}`
+  })
 }
 
 function rowOf(change: MeasuredChange): string[] {

@@ -6,7 +6,7 @@ import { mergeBases } from '../../core/history/ancestry.ts'
 import { parseRange } from '../../core/refs/rev-parse.ts'
 import type { Repo } from '../../core/repo.ts'
 import { UsageError } from '../arguments.ts'
-import { changeToJson, printChangeTable, printNames, totalLine, totalsToJson } from '../change-table.ts'
+import { changeToJson, nameFields, nameLine, setChangeTable, totalsToJson } from '../change-table.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { findContent, findEntry, isRange, splitWords } from '../revision-words.ts'
@@ -86,14 +86,14 @@ async function show(context: Context, changes: AsyncIterable<MeasuredChange>, ar
   if (args['name-only'] || args['name-status'] || context.nul) {
     let count = 0
     for await (const change of changes) {
-      printNames(context, change, args['name-status'])
+      if (context.nul) context.stdout.write(nameFields(change, args['name-status']))
+      else context.stdout.line(nameLine(change, args['name-status']))
       count++
     }
     return count > 0
   }
-  const totals = await printChangeTable(context, changes)
-  if (totals.files > 0) context.stdout.line(totalLine(totals, measured))
-  return totals.files > 0
+  const { files } = await setChangeTable(context, changes, measured ? 'travel' : 'sizes', context.stdout.line)
+  return files > 0
 }
 
 /** One JSON value, written as it comes. */
