@@ -55,6 +55,7 @@ function sayFarewell(stage: Stage, timeMs: number): void {
   stage.say(`  cd ${stage.folder}`)
   const next: [command: string, meaning: string][] = [
     ['dits log', 'what happened'],
+    ['dits du', 'what each version takes'],
     ['rm -r audio && dits status', 'delete something'],
     ['dits restore audio', 'and take it back'],
     ['dits undo', 'take back what the last command did'],
