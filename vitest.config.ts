@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    include: ['{core,cli,protocol,server,vfs,handlers,test,fixtures}/**/*.test.ts'],
+    include: ['{core,cli,protocol,server,vfs,handlers,test,fixtures,bench}/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],
     pool: 'forks',
     maxWorkers: 2,

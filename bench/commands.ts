@@ -6,7 +6,7 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { filesBelow, materialFolder, requireSpace, totalBytes } from './material.ts'
-import { isInstalled, launcher, launcherVariables, leastOf, memoryNote, runMeasured, syncFolder, withScratch, type Cost } from './measure.ts'
+import { hasVerb, isInstalled, launcher, launcherVariables, leastOf, memoryNote, runMeasured, syncFolder, withScratch, type Cost } from './measure.ts'
 import { readOptions } from './options.ts'
 import { printReport } from './report.ts'
 
@@ -88,6 +88,6 @@ function stepsIn(scratch: string, source: string): Step[] {
     { ...dits('status'), bulk: false },
     { ...dits('restore', '.'), bulk: true, prepare: emptyWork },
     { ...dits('fsck', '--full'), bulk: true },
-    { ...dits('du'), bulk: false },
+    ...(hasVerb('du') ? [{ ...dits('du'), bulk: false }] : []),
   ]
 }

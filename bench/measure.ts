@@ -28,8 +28,8 @@ export const memoryNote = existsSync(timeProgram) ? undefined : `No memory and p
 
 /** Runs a program to its end and answers what it cost. Throws where it fails. */
 export function runMeasured(program: string, args: readonly string[], options: RunOptions): Cost {
-  const figures = path.join(os.tmpdir(), `dits-bench-time-${process.pid}`)
-  const [command, ...before] = memoryNote ? [program] : [timeProgram, '-f', '%e %U %S %M', '-o', figures, program]
+  const figuresFile = path.join(os.tmpdir(), `dits-bench-time-${process.pid}`)
+  const [command, ...before] = memoryNote ? [program] : [timeProgram, '-f', '%e %U %S %M', '-o', figuresFile, program]
   const start = performance.now()
   const result = spawnSync(command!, [...before, ...args], {
     cwd: options.folder,
@@ -39,10 +39,11 @@ export function runMeasured(program: string, args: readonly string[], options: R
   })
   if (options.sync) syncFolder(options.folder)
   const wallMs = performance.now() - start
+  const figures = memoryNote ? {} : takeFigures(figuresFile)
   if (result.error) throw result.error
   if (result.status !== 0) throw new Error(`'${program} ${args.join(' ')}' failed with ${result.status ?? result.signal}: ${result.stderr}`)
   options.onOutput?.(result.stdout)
-  return memoryNote ? { wallMs } : { wallMs, ...readFigures(figures) }
+  return { wallMs, ...figures }
 }
 
 /** The cheapest of several runs: on a shared machine the least disturbed one. */
@@ -80,7 +81,14 @@ export async function withScratch<T>(scratch: string | undefined, work: (folder:
 export const launcher = path.join(import.meta.dirname, '../cli/bin/dits')
 export const launcherVariables = { DITS_AUTHOR_NAME: 'bench', DITS_AUTHOR_EMAIL: 'bench@example.org', NO_COLOR: '1' }
 
-function readFigures(file: string): Omit<Cost, 'wallMs'> {
+/** True where the dits that is measured has this verb: older ones are measured by what they can do. */
+export function hasVerb(verb: string): boolean {
+  return spawnSync(launcher, ['help', verb], { stdio: 'ignore' }).status === 0
+}
+
+/** What time(1) wrote, whose last line has the figures; the file is removed. */
+function takeFigures(file: string): Omit<Cost, 'wallMs'> {
+  if (!existsSync(file)) return {}
   const [, user, system, peak] = readFileSync(file, 'utf8').trim().split('\n').at(-1)!.split(' ').map(Number)
   rmSync(file)
   return { userMs: user! * 1000, systemMs: system! * 1000, peakBytes: peak! * 1024 }

@@ -63,10 +63,15 @@ await withScratch(options.scratch, async (scratch) => {
   printReport({ title: `Stages of adding on ${files.length} files, ${Math.round(bytes / 1e6)} MB; the best of ${options.rounds} rounds`, columns, rows }, options.json)
 })
 
-/** The first files up to `bytes`, at least one. */
+/** The first files that fit into `bytes` together, at least one. */
 function takeFiles(files: readonly Material[], bytes: number): Material[] {
+  const taken: Material[] = []
   let sum = 0
-  const taken = files.filter(({ size }) => sum === 0 || (sum += size) <= bytes)
+  for (const file of files) {
+    if (taken.length > 0 && sum + file.size > bytes) continue
+    taken.push(file)
+    sum += file.size
+  }
   if (taken.length === 0) throw new Error('there are no files to measure with')
   return taken
 }

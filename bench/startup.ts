@@ -3,7 +3,7 @@
  * Medians; the commands take turns, so that a busy machine slows all alike.
  */
 import { spawnSync } from 'node:child_process'
-import { launcher, launcherVariables, median, withScratch } from './measure.ts'
+import { hasVerb, launcher, launcherVariables, median, withScratch } from './measure.ts'
 import { readOptions } from './options.ts'
 import { printReport } from './report.ts'
 
@@ -14,7 +14,7 @@ const commands: { name: string; program: string; args: string[] }[] = [
   { name: 'node -e 0', program: process.execPath, args: ['-e', '0'] },
   { name: 'dits --version', program: launcher, args: ['--version'] },
   { name: 'dits status, empty repository', program: launcher, args: ['status'] },
-  { name: 'dits log --oneline -1, one commit', program: launcher, args: ['log', '--oneline', '-1'] },
+  ...(hasVerb('log') ? [{ name: 'dits log --oneline -1, one commit', program: launcher, args: ['log', '--oneline', '-1'] }] : []),
 ]
 
 await withScratch(options.scratch, async (folder) => {

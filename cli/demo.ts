@@ -21,6 +21,8 @@ const spaceNeeded = 800e6
 
 const { scale, withFfmpeg } = readArguments()
 const colors = createColors(wantsColor({ variables: process.env, isTerminal: process.stdout.isTTY === true, wanted: undefined }))
+// Whoever reads along may stop, as `head` does.
+process.stdout.on('error', () => process.exit(1))
 process.exitCode = await runDemo()
 
 async function runDemo(): Promise<number> {
@@ -53,9 +55,11 @@ function sayFarewell(stage: Stage, timeMs: number): void {
   stage.say(`  cd ${stage.folder}`)
   const next: [command: string, meaning: string][] = [
     ['dits log', 'what happened'],
+    ['dits du', 'what each version takes'],
     ['rm -r audio && dits status', 'delete something'],
     ['dits restore audio', 'and take it back'],
-    ['dits undo', 'take back a commit'],
+    ['dits reset --hard HEAD~1', 'drop the last version'],
+    ['dits undo', 'think better of it'],
   ]
   const width = Math.max(...next.map(([command]) => command.length))
   for (const [command, meaning] of next) stage.say(`  ${command.padEnd(width)}  ${dim(`# ${meaning}`)}`)

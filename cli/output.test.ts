@@ -76,4 +76,40 @@ describe('an output', () => {
     output.flush()
     expect(Buffer.concat(pieces).toString()).toBe('{"size":5,"mtimeNs":"1152921504606846976"}\n')
   })
+
+  it('pours pieces of any size in order, also where only parts are taken', async () => {
+    const taken: Buffer[] = []
+    let calls = 0
+    const output = openOutput(-1, {
+      writeSome: (bytes) => taken.push(Buffer.from(bytes)) && bytes.length,
+      async writePieces(pieces) {
+        if (++calls % 3 === 0) throw Object.assign(new Error('full'), { code: 'EAGAIN' })
+        const all = Buffer.concat(pieces)
+        const part = all.subarray(0, Math.ceil(all.length * 0.9))
+        taken.push(Buffer.from(part))
+        return part.length
+      },
+    })
+    const expected: Buffer[] = [Buffer.from('before')]
+    async function* pieces(): AsyncGenerator<Uint8Array> {
+      for (const size of [0, 1, 70_000, 2_000_000, 5, ...Array<number>(600).fill(3)]) {
+        expected.push(Buffer.alloc(size, expected.length))
+        yield expected.at(-1)!
+      }
+    }
+    output.write('before')
+    await output.pour(pieces())
+    expect(Buffer.concat(taken).equals(Buffer.concat(expected))).toBe(true)
+  })
+
+  it('stops asking for pieces where the reader went away', async () => {
+    const output = openOutput(-1, { writePieces: () => Promise.reject(Object.assign(new Error('gone'), { code: 'EPIPE' })) })
+    let asked = 0
+    async function* pieces(): AsyncGenerator<Uint8Array> {
+      for (; asked < 1000; asked++) yield Buffer.alloc(600_000)
+    }
+    await expect(output.pour(pieces())).rejects.toThrow(OutputClosed)
+    expect(asked).toBeLessThan(10)
+    expect(() => output.write('y')).toThrow(OutputClosed)
+  })
 })

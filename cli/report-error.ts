@@ -25,6 +25,7 @@ const exitCodeOf: Readonly<Record<string, number>> = {
   'unresolved-conflicts': exitCodes.negative,
   'object-missing': exitCodes.damaged,
   'pack-missing': exitCodes.damaged,
+  'ref-missing': exitCodes.damaged,
   'value-too-large': exitCodes.damaged,
   'store-io': exitCodes.io,
   'store-read-only': exitCodes.io,

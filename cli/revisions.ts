@@ -53,3 +53,33 @@ export function pathspecOf(context: Context, repo: Repo, names: readonly string[
 export function pathOf(context: Context, repo: Repo, name: string): BytePath {
   return resolvePath(pathFromArgument(name), prefixOf(context, repo))
 }
+
+/** The path as seen from the folder in which the person stands: with '../' where it is elsewhere. */
+export function seenFrom(prefix: BytePath, path: BytePath): BytePath {
+  if (prefix === '') return path
+  const [here, there] = [prefix.split('/'), path.split('/')]
+  let shared = 0
+  while (shared < here.length && here[shared] === there[shared]) shared++
+  return ('../'.repeat(here.length - shared) + there.slice(shared).join('/')) as BytePath
+}
+
+/** Up to this many objects, all indexes are at hand, and asking for a prefix costs next to nothing. */
+const shortenedObjectsMax = 1_000_000
+const uncheckedDigits = 12
+
+/**
+ * A function that shortens ids for people: to 10 digits, or as many as no
+ * other commit or tag starts with. In a very large repository it is 12 without
+ * a look, since a look would read all indexes.
+ */
+export async function idShortener(repo: Repo): Promise<(id: Id) => Promise<string>> {
+  const { packs } = repo.objects
+  if ((await packs.countObjects()) > shortenedObjectsMax) return async (id) => id.slice(0, uncheckedDigits)
+  return async (id) => {
+    for (let digits = shortIdDigits; digits < id.length; digits++) {
+      const found = await packs.findByPrefix(id.slice(0, digits), prefixMatchesMax)
+      if (!found.some((other) => other.id !== id && (other.kind === 'commit' || other.kind === 'tag'))) return id.slice(0, digits)
+    }
+    return id
+  }
+}

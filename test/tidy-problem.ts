@@ -19,5 +19,5 @@ export function isTestFile(file: string): boolean {
 
 /** True where a file is part of dits, rather than of what tests, measures or builds it. */
 export function isProductFile(file: string): boolean {
-  return /^(core|cli|protocol|server|vfs|handlers)\//.test(file) && !isTestFile(file) && !file.startsWith('cli/build/')
+  return /^(core|cli|protocol|server|vfs|handlers)\//.test(file) && !isTestFile(file) && !/^cli\/(build\/|demo[./])/.test(file)
 }

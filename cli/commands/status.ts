@@ -1,4 +1,5 @@
 import { pathToText } from '../../core/bytes.ts'
+import { describeMerge } from '../../core/merging/describe-merge.ts'
 import { shortRefName } from '../../core/changing/head.ts'
 import type { Change } from '../../core/history/changes.ts'
 import { readStatus, type StatusReport } from '../../core/staging/status.ts'
@@ -77,8 +78,8 @@ function showJson(context: Context, { current, merge, staged, unstaged, untracke
     })),
     unstaged: unstaged.map(({ path, change, stat }) => ({ kind: change, path: pathToText(path), size: stat?.size ?? null })),
     untracked: untracked.map((item) => ({ path: shownPath(item), size: item.kind === 'directory' ? null : (item.stat?.size ?? null) })),
-    conflicts: (merge?.conflicts ?? []).map(({ path, reason }) => ({ path: pathToText(path), reason })),
-    merge: merge ? { command: merge.command, from: merge.theirName } : null,
+    conflicts: (merge?.conflicts ?? []).map(({ path, reason, beside }) => ({ path: pathToText(path), reason, beside: beside === undefined ? null : pathToText(beside) })),
+    merge: merge ? { command: merge.command, from: merge.theirName, interrupted: merge.phase !== 'open' } : null,
   })
 }
 
@@ -131,12 +132,12 @@ function showLong(context: Context, report: StatusReport): void {
 
 function showMerge({ stdout, colors }: Context, { merge }: StatusReport): void {
   if (!merge) return
-  stdout.line(`\nA ${merge.command} of ${merge.theirName} is in progress.`)
-  if (merge.conflicts.length === 0) return stdout.line('  All conflicts are resolved: run "dits commit".')
-  stdout.line('  (use "dits resolve --ours|--theirs|--both FILE...", or edit the file and "dits add" it)')
-  stdout.line(`  (use "dits ${merge.command} --abort" to give it up)`)
-  for (const { path, reason, beside } of merge.conflicts) {
-    stdout.line(colors.red(`\t${`${reason.replaceAll('-', ' ')}:`.padEnd(18)}${quotePath(path)}`) + (beside ? colors.dim(`  theirs: ${quotePath(beside)}`) : ''))
+  const { headline, advice, conflicts } = describeMerge(merge)
+  stdout.line(`\n${headline[0]!.toUpperCase()}${headline.slice(1)}.`)
+  for (const { command, meaning } of advice) stdout.line(`  (use "${command}" ${meaning})`)
+  for (const { path, text, beside, oursSize, theirsSize } of conflicts) {
+    stdout.line(colors.red(`\t${quotePath(path)}`) + `  ${text}` + colors.dim(oursSize === undefined ? '' : `  ours ${formatSize(oursSize)}`))
+    if (beside !== undefined) stdout.line(`\t  theirs: ${quotePath(beside)}` + colors.dim(theirsSize === undefined ? '' : `  ${formatSize(theirsSize)}`))
   }
 }
 

@@ -1,3 +1,4 @@
+import { mkdirSync, rmSync } from 'node:fs'
 import { editProject, makeProject } from '../../fixtures/project.ts'
 import { formatCount, formatSize } from '../format.ts'
 import type { Stage } from './stage.ts'
@@ -19,16 +20,28 @@ export const chapters: readonly Chapter[] = [
 const seed = 2024
 
 async function startProject(stage: Stage): Promise<void> {
-  const by = stage.ffmpeg === undefined ? 'generated footage' : 'footage by ffmpeg'
-  const make = () => makeProject(stage.folder, { seed, scale: stage.scale, ffmpeg: stage.ffmpeg })
-  const look = () => readWorkingTree(stage.folder)
-  await stage.work(
-    `Making video, sound, stills, frames, game assets and notes (${by})`,
-    () => make().then(look),
-    ({ content, bytes }) => `${formatCount(content.size)} files, ${formatSize(bytes)}`,
-  )
+  await stage.work('Making video, sound, stills, frames, game assets and notes', () => fillFolder(stage), ({ content, bytes }) => {
+    const by = stage.ffmpeg === undefined ? 'generated' : 'footage by ffmpeg'
+    return `${formatCount(content.size)} files, ${formatSize(bytes)}, ${by}`
+  })
   stage.dits('init')
   commitVersion(stage, 'first assembly')
+}
+
+async function fillFolder(stage: Stage): Promise<ReturnType<typeof readWorkingTree>> {
+  const make = () => makeProject(stage.folder, { seed, scale: stage.scale, ffmpeg: stage.ffmpeg })
+  if (stage.ffmpeg !== undefined) {
+    try {
+      await make()
+    } catch {
+      // An ffmpeg that lacks a filter or an encoder is no reason not to show dits.
+      stage.ffmpeg = undefined
+      rmSync(stage.folder, { recursive: true })
+      mkdirSync(stage.folder)
+    }
+  }
+  if (stage.ffmpeg === undefined) await make()
+  return readWorkingTree(stage.folder)
 }
 
 async function editTwice(stage: Stage): Promise<void> {

@@ -8,8 +8,8 @@ import type { Version } from './version.ts'
 export interface Stage {
   /** The project's folder. */
   readonly folder: string
-  /** The ffmpeg that makes the footage, where one is installed. */
-  readonly ffmpeg: string | undefined
+  /** The ffmpeg that makes the footage; `undefined` where none is installed, or it turned out not to work. */
+  ffmpeg: string | undefined
   /** How large the project is; 1 is about 200 MB. */
   readonly scale: number
   readonly colors: Colors
@@ -28,17 +28,17 @@ export interface Stage {
 /** Something in the demo is not as it should be. */
 export class DemoFailure extends Error {}
 
-export interface StageOptions {
-  folder: string
-  ffmpeg: string | undefined
-  scale: number
-  colors: Colors
+/** What a stage is made of, beside what it shows of it. */
+export interface StageOptions extends Pick<Stage, 'folder' | 'ffmpeg' | 'scale' | 'colors'> {
+  /** The path of the dits that is run. */
   launcher: string
+  /** Takes what is to be seen, as it is. */
   write(text: string): void
 }
 
 const indent = '  '
 
+/** A stage for one run of the demo; its folder is there and empty. */
 export function createStage({ folder, ffmpeg, scale, colors, launcher, write }: StageOptions): Stage {
   const timed = (start: number) => colors.dim(`(${formatDuration(performance.now() - start)})`)
   const run = (args: readonly string[], shown: (lines: string[]) => string[]) => {

@@ -1,15 +1,16 @@
 import type { Stats } from 'node:fs'
-import { parentPath, pathToText, type BytePath } from '../bytes.ts'
+import { joinPath, parentPath, pathToText, type BytePath } from '../bytes.ts'
 import type { CheckoutJob } from '../checkout/file-writer.ts'
 import { writeFiles } from '../checkout/write-files.ts'
 import { DitsError } from '../errors.ts'
 import type { Id } from '../objects/id.ts'
 import { diffTrees, walkTree } from '../objects/tree-walk.ts'
 import type { TreeEntry } from '../objects/tree-entry.ts'
+import { entryAtPath } from '../objects/tree.ts'
 import type { Repo } from '../repo.ts'
 import { saveFiles } from '../staging/store-files.ts'
 import { hashOnDisk } from '../worktree/content-hash.ts'
-import { detectFoldsCase, lookAt, readDiskClock } from '../worktree/disk.ts'
+import { detectFoldsCase, lookAt, readDiskClock, readKinds } from '../worktree/disk.ts'
 import { fileStatOf, kindOfMode, type FileStat } from '../worktree/file-stat.ts'
 import { decodeIndex, type Index } from '../worktree/index-file.ts'
 import { indexFromTree } from '../worktree/index-tree.ts'
@@ -39,6 +40,9 @@ export interface UpdateResult {
   /** A tree of the uncommitted files that were replaced or removed. */
   saved: Id | undefined
 }
+
+/** So few paths are looked up one by one; for more, the whole tree is walked. */
+const fewPaths = 64
 
 /** One path that the update changes on disk. */
 interface Step {
@@ -76,8 +80,9 @@ export async function updateWorktree(
   const saved = await saveFiles(repo, precious.map((step) => step.path))
   await options.begin?.(saved)
   const placer = new Placer(repo.root, { foldsCase: detectFoldsCase(repo.folder) })
+  const kept = await foldersKept(repo, steps, target)
   const removed = removeOld(steps, placer)
-  placer.removeEmptiedFolders()
+  placer.removeEmptiedFolders((folder) => kept.has(folder))
   for (const { path, after } of steps) if (after?.kind === 'directory') placer.placeFolder(path)
   const stats = new Map<BytePath, FileStat>()
   for (const { path, done, stat } of steps) if (done && stat) stats.set(path, fileStatOf(stat))
@@ -98,13 +103,19 @@ async function planSteps(repo: Repo, index: Index | undefined, target: Id, also:
     planned.add(path)
   }
   const missing = [...also].filter((path) => !planned.has(path))
-  if (missing.length > 0) {
+  if (missing.length <= fewPaths) {
+    for (const path of missing) {
+      const entry = await entryAtPath(repo.objects, target, path)
+      if (entry) steps.push(await lookAtStep(repo, index, { path, before: entry, after: entry }))
+    }
+  } else {
     const wanted = new Set(missing)
     for await (const { path, entry } of walkTree(repo.objects, target)) {
       if (wanted.has(path)) steps.push(await lookAtStep(repo, index, { path, before: entry, after: entry }))
     }
   }
   markBlockedFolders(repo, steps)
+  checkReplacedFolders(repo, steps)
   return steps
 }
 
@@ -119,7 +130,7 @@ async function lookAtStep(
   if (!stat) return step
   const kind = kindOfMode(stat.mode)
   if (kind === 'directory') {
-    // A folder in the place of a file: what it holds decides, see markBlockedFolders.
+    // A folder in the place of a file: what it holds decides, see checkReplacedFolders.
     step.done = after?.kind === 'directory'
     return step
   }
@@ -156,6 +167,42 @@ function markBlockedFolders(repo: Repo, steps: Step[]): void {
       })
     }
   }
+}
+
+/** A folder is replaced by a file only where everything in it goes in this very update. */
+function checkReplacedFolders(repo: Repo, steps: readonly Step[]): void {
+  const going = new Set(steps.filter((step) => step.after === undefined).map((step) => step.path))
+  for (const { path, after, stat } of steps) {
+    const isReplaced = after && after.kind !== 'directory' && stat && kindOfMode(stat.mode) === 'directory'
+    const staying = isReplaced ? firstNotIn(repo, path, going) : undefined
+    if (staying === undefined) continue
+    throw new DitsError('would-overwrite', `'${pathToText(staying)}' is not tracked, and the version to go to has a file in place of its folder`, {
+      hint: 'move it away, or put it aside with: dits stash --include-untracked; then try again',
+    })
+  }
+}
+
+function firstNotIn(repo: Repo, folder: BytePath, going: ReadonlySet<BytePath>): BytePath | undefined {
+  for (const { name, isFolder } of readKinds(repo.rootBytes, folder)) {
+    const path = joinPath(folder, name)
+    const found = isFolder ? firstNotIn(repo, path, going) : going.has(path) ? undefined : path
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+/** Folders that lose files and that the target has, empty or not. */
+async function foldersKept(repo: Repo, steps: readonly Step[], target: Id): Promise<Set<BytePath>> {
+  const kept = new Set<BytePath>()
+  const looked = new Set<BytePath>()
+  for (const step of steps) {
+    if (step.after) continue
+    for (let folder = parentPath(step.path); folder !== '' && !looked.has(folder); folder = parentPath(folder)) {
+      looked.add(folder)
+      if ((await entryAtPath(repo.objects, target, folder))?.kind === 'directory') kept.add(folder)
+    }
+  }
+  return kept
 }
 
 function jobOf(step: Step): CheckoutJob {

@@ -13,6 +13,7 @@ import { WorktreeAttributes } from '../worktree/attributes.ts'
 import type { Index } from '../worktree/index-file.ts'
 import { IndexUpdate } from '../worktree/index-update.ts'
 import type { WorkChange } from '../worktree/status.ts'
+import { OverlayObjects } from './overlay.ts'
 
 /** The tracked files as they are on disk, as a tree that is kept in memory and shares what it can with the store. */
 export interface WorkingTree {
@@ -43,7 +44,7 @@ export async function readWorkingTree(repo: Repo, index: Index | undefined, spec
     else if (file) update.put(file)
   }
   const { tree } = update.finish({ writtenMs: 0 })
-  return { tree: tree.id, reader: new Overlay(writer.kept, repo.objects), unstored: writer.unstored }
+  return { tree: tree.id, reader: new OverlayObjects(writer.kept, repo.objects), unstored: writer.unstored }
 }
 
 async function readFiles(repo: Repo, changes: readonly WorkChange[], writer: ChunkWriter): Promise<Map<string, IngestedFile>> {
@@ -96,24 +97,5 @@ class MeasuringWriter implements ChunkWriter {
 
   ready(): undefined {
     return undefined
-  }
-}
-
-/** Objects in memory before those of the store. */
-class Overlay implements ObjectReader {
-  readonly #above: MemoryObjects
-  readonly #below: ObjectReader
-
-  constructor(above: MemoryObjects, below: ObjectReader) {
-    this.#above = above
-    this.#below = below
-  }
-
-  read(kind: ObjectKind, id: Id): Promise<Uint8Array> {
-    return this.#above.objects.has(id) ? this.#above.read(kind, id) : this.#below.read(kind, id)
-  }
-
-  async has(id: Id): Promise<boolean> {
-    return this.#above.objects.has(id) || this.#below.has(id)
   }
 }

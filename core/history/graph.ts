@@ -31,6 +31,11 @@ export class Graph {
   /** The commit that each lane leads down to; no commit twice. */
   #lanes: Id[] = []
 
+  /** How many lanes are open after the commits so far. */
+  get lanes(): number {
+    return this.#lanes.length
+  }
+
   /** The rows for one commit with its parents, in order. */
   add(commit: { id: Id; parents: readonly Id[] }): GraphRow[] {
     let lane = this.#lanes.indexOf(commit.id)

@@ -12,7 +12,7 @@ function build(...commits: [parents: number[], files: Files][]): HistoryBuilder 
 }
 
 async function log(history: HistoryBuilder, path: string, options: LogOptions = {}): Promise<string[]> {
-  const logged = await collect(logPath(history.objects, history.ids.at(-1)!, path as BytePath, options))
+  const logged = await collect(logPath(history.objects, [history.ids.at(-1)!], path as BytePath, options))
   return logged.map((item) => `${history.numberOf(item.id)} ${item.from === undefined ? '' : `${item.from} > `}${item.path}${item.entry ? '' : ' gone'}`)
 }
 

@@ -36,21 +36,21 @@ export interface LoggedCommit {
 const deletedFilesMax = 1_000_000
 
 /**
- * The commits that touched a file or a directory, newest first. A merge that
- * took the path as one of its parents had it is passed over, and only that
- * parent followed, so that a side branch whose work was discarded does not
- * show. With `follow`, the history of a file goes on under the name that it had
- * before a commit moved it.
+ * The commits that touched a file or a directory, of those that `starts`
+ * reach, newest first. A merge that took the path as one of its parents had it
+ * is passed over, and only that parent followed, so that a side branch whose
+ * work was discarded does not show. With `follow`, the history of a file goes
+ * on under the name that it had before a commit moved it.
  */
 export async function* logPath(
   reader: ObjectReader,
-  start: Id,
+  starts: readonly Id[],
   path: BytePath,
   options: LogOptions = {},
 ): AsyncIterable<LoggedCommit> {
-  const isWanted = await reachedOnlyBy(reader, [start], options.exclude ?? [], options)
+  const isWanted = await reachedOnlyBy(reader, starts, options.exclude ?? [], options)
   const queue = new LogQueue(reader)
-  if (isWanted(start)) await queue.push(start, path)
+  for (const start of starts) if (isWanted(start)) await queue.push(start, path)
   for (let item = queue.pop(); item; item = queue.pop()) {
     options.signal?.throwIfAborted()
     const { id, commit, entry } = item

@@ -1,3 +1,4 @@
+import { pathToText, type BytePath } from '../bytes.ts'
 import { DitsError } from '../errors.ts'
 import type { Id } from '../objects/id.ts'
 import type { Repo } from '../repo.ts'
@@ -33,6 +34,14 @@ export function checkCommittable(merge: MergeState, options: { amend?: boolean }
       hint: `finish it with: ${howToFinish(merge)}`,
     })
   }
+}
+
+/** Throws `in-conflict` where one of the files is, because its conflict would not know where it went. */
+export async function refuseInConflict(repo: Repo, head: Id | undefined, isTouched: (path: BytePath) => boolean): Promise<void> {
+  const merge = await readLiveMerge(repo, head)
+  const found = merge?.conflicts.find(({ path }) => isTouched(path))
+  if (!found) return
+  throw new DitsError('in-conflict', `'${pathToText(found.path)}' is in conflict`, { hint: 'resolve it first: dits resolve --ours|--theirs|--both FILE' })
 }
 
 /** The command that goes on once all conflicts are resolved. */

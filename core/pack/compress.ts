@@ -1,5 +1,5 @@
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { codecs, type Codec } from './pack-format.ts'
+import { zstdCompress, zstdDecompress } from './zstd.ts'
 
 /** Whether and how an object's bytes are compressed. Media stays as it stands, so that it can be read without a copy. */
 
@@ -10,10 +10,6 @@ const sampleBytes = 1024
  * or less and take a third of all the time that compressing everything takes.
  */
 const entropyBitsMax = 7.2
-const zstdOptions = (size: number) => ({
-  pledgedSrcSize: size,
-  params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_contentSizeFlag]: 1 },
-})
 const packedBytesMin = 128
 const counts = new Uint16Array(256)
 /** n * log2(n) of every count that a sample can have. */
@@ -22,14 +18,13 @@ const weights = Float64Array.from({ length: 2 * sampleBytes + 1 }, (_, n) => (n 
 /** The payload to store for `bytes`: compressed where that saves at least one part in 32. */
 export function compress(bytes: Uint8Array): { codec: Codec; payload: Uint8Array } {
   if (bytes.length < packedBytesMin || !looksCompressible(bytes)) return { codec: codecs.plain, payload: bytes }
-  const packed = zstdCompressSync(bytes, zstdOptions(bytes.length))
-  if (packed.length > bytes.length - (bytes.length >>> 5)) return { codec: codecs.plain, payload: bytes }
-  return { codec: codecs.zstd, payload: packed }
+  const packed = zstdCompress(bytes, bytes.length - (bytes.length >>> 5))
+  return packed ? { codec: codecs.zstd, payload: packed } : { codec: codecs.plain, payload: bytes }
 }
 
-/** Undoes `compress`. Throws (an error of zlib) where the payload is no frame of at most `raw` bytes. */
+/** Undoes `compress`. Throws where the payload is no frame of exactly `raw` bytes. */
 export function decompress(codec: Codec, payload: Uint8Array, raw: number): Uint8Array {
-  return codec === codecs.plain ? payload : zstdDecompressSync(payload, { maxOutputLength: Math.max(raw, 1) })
+  return codec === codecs.plain ? payload : zstdDecompress(payload, raw)
 }
 
 /**

@@ -1,4 +1,6 @@
 import type { BytePath } from '../bytes.ts'
+import { besidePaths } from '../merging/beside-files.ts'
+import { readMergeState } from '../merging/merge-state.ts'
 import type { Repo } from '../repo.ts'
 import { compareWorktree, type CompareOptions, type WorkChange } from '../worktree/status.ts'
 import { baseRules, type IgnoreRules } from '../worktree/ignore.ts'
@@ -7,9 +9,9 @@ import { IndexBuilder } from '../worktree/index-builder.ts'
 import { decodeIndex, type Index } from '../worktree/index-file.ts'
 import type { Pathspec } from './pathspec.ts'
 
-/** What the user and the system ignore everywhere; the ignore files of the working tree come on top. */
-export function ignoreRules(repo: Repo): IgnoreRules {
-  return baseRules({ userText: repo.env.userIgnore, foldsCase: detectFoldsCase(repo.folder) })
+/** What the user and the system ignore everywhere, and these paths; the ignore files of the working tree come on top. */
+export function ignoreRules(repo: Repo, paths: Iterable<BytePath> = []): IgnoreRules {
+  return baseRules({ userText: repo.env.userIgnore, paths, foldsCase: detectFoldsCase(repo.folder) })
 }
 
 /** An index without entries. */
@@ -22,18 +24,25 @@ export interface FindOptions extends Omit<CompareOptions, 'rules' | 'under' | 's
   ignored?: boolean
 }
 
-/** Differences between the working tree and an index, of the paths that `spec` names, in path order. */
+/**
+ * Differences between the working tree and an index, of the paths that `spec`
+ * names, in path order. Their versions of files in conflict, which a merge in
+ * progress put beside ours, are passed over.
+ */
 export async function* findChanges(repo: Repo, index: Index | undefined, spec: Pathspec, options: FindOptions = {}): AsyncGenerator<WorkChange> {
   const { ignored = false, ...rest } = options
+  const beside = besidePaths(await readMergeState(repo))
   const compared = {
     timeOnly: repo.config.getBool('core.timeonly') ?? false,
     ...rest,
-    rules: ignored ? undefined : ignoreRules(repo),
+    rules: ignored ? undefined : ignoreRules(repo, beside),
     ...(repo.env.signal ? { signal: repo.env.signal } : {}),
   }
   for (const under of startingPoints(spec)) {
     const batches = compareWorktree(repo.root, index ?? emptyIndex(), { ...compared, ...(under === '' ? {} : { under }) })
-    for await (const batch of batches) for (const change of batch) if (spec.matches(change.path)) yield change
+    for await (const batch of batches) for (const change of batch) {
+      if (spec.matches(change.path) && !beside.has(change.path)) yield change
+    }
   }
 }
 

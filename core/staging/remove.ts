@@ -6,6 +6,8 @@ import { readCurrentHead } from '../changing/head.ts'
 import { DitsError } from '../errors.ts'
 import type { Id } from '../objects/id.ts'
 import { entryAtPath } from '../objects/tree.ts'
+import { refuseInConflict } from '../merging/refuse.ts'
+import { resolveByStaging } from '../merging/resolve-by-staging.ts'
 import { withLock, type Repo } from '../repo.ts'
 import { diskPath, lookAt, readDiskClock } from '../worktree/disk.ts'
 import { fileStatOf, isFolderMode } from '../worktree/file-stat.ts'
@@ -45,13 +47,14 @@ export async function removePaths(repo: Repo, spec: Pathspec, options: RemoveOpt
     const saved = await saveFiles(repo, uncommitted)
     const { bytes, tree } = await editIndex(repo, index, paths.map((path) => ({ path, entry: undefined })), index.writtenMs)
     const staged = { before: index.tree, after: tree }
-    await recordChange(repo, { index: staged, saved, worktree: !options.cached })
+    const merge = await resolveByStaging(repo, paths)
+    await recordChange(repo, { index: staged, saved, worktree: !options.cached, merge })
     if (!options.cached) {
       const placer = new Placer(repo.root)
       for (const path of paths) if (!isFolderOnDisk(repo, path)) placer.removeFile(path)
       placer.removeEmptiedFolders()
     }
-    await makeChange(repo, { index: { ...staged, bytes } })
+    await makeChange(repo, { index: { ...staged, bytes }, merge })
     return paths
   })
 }
@@ -64,7 +67,8 @@ export interface MovedPath {
 /**
  * Moves or renames tracked files and folders, on disk and in the index. What
  * was moved on disk already (by hand, or before a crash) is moved in the index.
- * A file that is replaced with `force` is saved first, for undo. Throws `no-such-path`, `path-exists`, `not-tracked`.
+ * A file that is replaced with `force` is saved first, for undo.
+ * Throws `no-such-path`, `path-exists`, `not-tracked`, `in-conflict`.
  */
 export async function movePaths(repo: Repo, sources: readonly BytePath[], target: BytePath, options: { force: boolean }): Promise<MovedPath[]> {
   return withLock(repo, async () => {
@@ -74,6 +78,7 @@ export async function movePaths(repo: Repo, sources: readonly BytePath[], target
     if (sources.length > 1 && !intoFolder) throw new DitsError('no-such-path', `'${pathToText(target)}' is no folder`, { hint: 'make it first' })
     const isDone = sources.length === 1 && wasMovedByHand(repo, index, { from: sources[0]!, to: target })
     const moves = sources.map((from) => ({ from, to: intoFolder && !isDone ? joinPath(target, baseName(from)) : target }))
+    await refuseInConflict(repo, (await readCurrentHead(repo)).id, (path) => sources.some((source) => path === source || isBelow(path, source)))
     for (const move of moves) checkMove(repo, index, move, options.force)
     const saved = await saveFiles(repo, moves.filter((move) => !wasMovedByHand(repo, index, move)).map(({ to }) => to))
     // Before the first file is replaced, because it keeps what was saved of it.

@@ -3,10 +3,12 @@ import { applyChange, indexKey } from '../changing/operation.ts'
 import { DitsError } from '../errors.ts'
 import type { Added, IngestedFile, IngestFailure } from '../ingest/file-ingester.ts'
 import type { SizedJob } from '../ingest/ingest.ts'
+import type { MergeMove } from '../merging/merge-state.ts'
+import { resolveByStaging } from '../merging/resolve-by-staging.ts'
 import { openWriter, withLock, type Repo } from '../repo.ts'
 import { WorktreeAttributes } from '../worktree/attributes.ts'
 import { lookAt, readDiskClock } from '../worktree/disk.ts'
-import { decodeIndex, type Index } from '../worktree/index-file.ts'
+import { decodeIndex, type Index, type IndexEntry } from '../worktree/index-file.ts'
 import { IndexUpdate } from '../worktree/index-update.ts'
 import { isBelow } from '../worktree/path-order.ts'
 import type { WorkChange } from '../worktree/status.ts'
@@ -66,11 +68,13 @@ export async function addPaths(repo: Repo, spec: Pathspec, options: AddOptions =
     }
     checkMatched(repo, index, spec, changes)
     const report = describe(changes)
-    if (options.dryRun || changes.length === 0) return report
+    if (options.dryRun || (changes.length === 0 && !(await resolveByStaging(repo, spec.literals)))) return report
     const stored = await storeFiles(repo, jobsOf(repo, changes))
     report.stored = stored.added
     report.failures = stored.failures
-    await writeStaged(repo, index, { changes, files: stored.files, failures: stored.failures, writtenMs })
+    // A conflict is settled where its file changed or is named itself: adding a folder does not settle what nobody looked at.
+    const merge = await resolveByStaging(repo, [...spec.literals, ...changedPaths(index, changes, stored.files)])
+    await writeStaged(repo, index, { changes, files: stored.files, failures: stored.failures, writtenMs, merge })
     return report
   })
 }
@@ -78,7 +82,7 @@ export async function addPaths(repo: Repo, spec: Pathspec, options: AddOptions =
 async function writeStaged(
   repo: Repo,
   index: Index | undefined,
-  staged: { changes: WorkChange[]; files: IngestedFile[]; failures: IngestFailure[]; writtenMs: number },
+  staged: { changes: WorkChange[]; files: IngestedFile[]; failures: IngestFailure[]; writtenMs: number; merge: MergeMove | undefined },
 ): Promise<void> {
   const files = new Map(staged.files.map((file) => [file.path, file]))
   const failed = new Set(staged.failures.map((failure) => failure.path))
@@ -94,13 +98,24 @@ async function writeStaged(
   }
   const { bytes, tree } = update.finish({ writtenMs: staged.writtenMs })
   await writer.flush()
-  await applyChange(repo, { index: { bytes, before: index?.tree, after: tree.id } })
+  await applyChange(repo, { index: { bytes, before: index?.tree, after: tree.id }, merge: staged.merge })
+}
+
+/** The paths of changes that are some: a file may have been looked at and found to be what is staged. */
+function changedPaths(index: Index | undefined, changes: readonly WorkChange[], files: readonly IngestedFile[]): BytePath[] {
+  const same = new Set(files.filter(({ path, hash, kind }) => isStaged(index?.get(path), { hash, kind })).map(({ path }) => path))
+  return changes.map(({ path }) => path).filter((path) => !same.has(path))
+}
+
+function isStaged(entry: IndexEntry | undefined, file: Pick<IngestedFile, 'hash' | 'kind'>): boolean {
+  return entry?.hash === file.hash && entry.kind === file.kind
 }
 
 /** An empty folder's id is found by IndexUpdate. */
 const noId = '' as IngestedFile['id']
 
-function jobsOf(repo: Repo, changes: readonly WorkChange[]): SizedJob[] {
+/** What is to be read of changes, with the profiles that attributes ask for. Throws `rules-too-large`. */
+export function jobsOf(repo: Repo, changes: readonly WorkChange[]): SizedJob[] {
   const attributes = new WorktreeAttributes(repo.root)
   const jobs: SizedJob[] = []
   for (const { path, change, kind, stat } of changes) {

@@ -1,9 +1,8 @@
-import type { BytePath } from '../bytes.ts'
 import { indexKey } from '../changing/operation.ts'
 import { readCurrentHead, type CurrentHead } from '../changing/head.ts'
 import { hasCode } from '../errors.ts'
 import { changesBetween, type Change } from '../history/changes.ts'
-import { readMergeState, type MergeState } from '../merging/merge-state.ts'
+import { readLiveMerge, type MergeState } from '../merging/merge-state.ts'
 import { withLock, type Repo } from '../repo.ts'
 import { readDiskClock } from '../worktree/disk.ts'
 import type { FileStat } from '../worktree/file-stat.ts'
@@ -40,26 +39,21 @@ export interface StatusOptions {
  */
 export async function readStatus(repo: Repo, spec: Pathspec, options: StatusOptions): Promise<StatusReport> {
   const startMs = readClockIfWritable(repo)
-  const [current, merge, index] = [await readCurrentHead(repo), await readMergeState(repo), await readIndex(repo)]
+  const [current, index] = [await readCurrentHead(repo), await readIndex(repo)]
+  const merge = await readLiveMerge(repo, current.id)
   const report: StatusReport = { current, merge, staged: [], unstaged: [], untracked: [], skipped: [], tracked: index?.count ?? 0 }
   for await (const change of changesBetween(repo.objects, current.commit?.tree, index?.tree, { renames: true })) {
     if (spec.matches(change.path)) report.staged.push(change)
   }
-  const besides = new Set(merge?.conflicts.flatMap((conflict) => besidePaths(conflict)) ?? [])
   const touched: { entry: number; stat: FileStat }[] = []
   for await (const change of findChanges(repo, index, spec, { untracked: options.untracked, touched: true })) {
     if (change.change === 'touched') {
       if (change.entry !== undefined && change.stat) touched.push({ entry: change.entry, stat: change.stat })
-    } else if (change.change === 'untracked') {
-      if (!besides.has(change.path)) report.untracked.push(change)
-    } else (change.change === 'skipped' ? report.skipped : report.unstaged).push(change)
+    } else if (change.change === 'untracked') report.untracked.push(change)
+    else (change.change === 'skipped' ? report.skipped : report.unstaged).push(change)
   }
   if (index && startMs !== undefined && touched.length > 0) await renewStats(repo, index, touched, startMs)
   return report
-}
-
-function besidePaths(conflict: { beside?: BytePath }): BytePath[] {
-  return conflict.beside ? [conflict.beside] : []
 }
 
 /** The disk's clock; `undefined` where the repository may not be written, so that there is nothing to renew either. */

@@ -4,7 +4,7 @@ import { DitsError } from '../errors.ts'
 import { ruleFileBytesMax } from '../limits.ts'
 import { diskPath } from './disk.ts'
 import { foldersAbove } from './path-order.ts'
-import { patternLines, PatternList } from './patterns.ts'
+import { patternLines, PatternList, patternOfPath } from './patterns.ts'
 
 /**
  * What is ignored in one folder and below it: the rules of the folders on the
@@ -41,6 +41,8 @@ export class IgnoreRules {
 export interface IgnoreOptions {
   /** The content of the user's own ignore file, which applies to all repositories. */
   userText?: string
+  /** Single paths that are ignored, too. */
+  paths?: Iterable<BytePath>
   /** Upper and lower case are the same in names; default: false. */
   foldsCase?: boolean
 }
@@ -52,7 +54,8 @@ export interface IgnoreOptions {
  */
 export function baseRules(options: IgnoreOptions = {}): IgnoreRules {
   const defaults = new PatternList(options.foldsCase ?? false).extend(rootPath, defaultPatterns)
-  return new IgnoreRules(defaults.extend(rootPath, patternLines(options.userText ?? '')))
+  const users = defaults.extend(rootPath, patternLines(options.userText ?? ''))
+  return new IgnoreRules(users.extend(rootPath, Array.from(options.paths ?? [], patternOfPath)))
 }
 
 /**

@@ -41,6 +41,11 @@ export function patternLines(text: string): string[] {
   return (text.startsWith('\ufeff') ? text.slice(1) : text).split(/\r?\n/)
 }
 
+/** A line of a pattern file in the root that matches this path alone (and what is below it). */
+export function patternOfPath(path: BytePath): string {
+  return `/${escapePattern(matchedText(path))}`
+}
+
 type Matcher = ReturnType<typeof ignore>
 
 const testsMax = 10_000

@@ -1,0 +1,84 @@
+import { pathToText } from '../../core/bytes.ts'
+import { readCommit } from '../../core/changing/head.ts'
+import { DitsError } from '../../core/errors.ts'
+import type { Repo } from '../../core/repo.ts'
+import { costOfFolder, costOfVersions, type FolderCost, type VersionCost } from '../../core/usage.ts'
+import type { Command } from '../command.ts'
+import type { Context } from '../context.ts'
+import { formatSize, formatTable, quotePath } from '../format.ts'
+import { findCommit, pathOf, shortId } from '../revisions.ts'
+
+interface DuArguments {
+  path?: string | undefined
+  rev: string
+  folders: boolean
+}
+
+export const command: Command<DuArguments> = {
+  name: 'du',
+  group: 'examine',
+  summary: 'Show what versions and folders really cost in the store',
+  usage: ['du [--rev=REV]', 'du --folders [PATH]'],
+  positionals: '[path]',
+  description: `Without a path: for each version the size of its files, and what it added to the store
+(new content, and the lists and folders that describe it). With a path or --folders:
+for each entry of the folder its size, what it takes alone, and what no entry above it
+in the list shares. With --json: a line a version {id, message, plainBytes,
+contentBytes, structureBytes}, or an entry {path, kind, plainBytes, aloneBytes, ownBytes}.`,
+  options: (yargs) =>
+    yargs
+      .positional('path', { type: 'string', describe: 'a folder or file' })
+      .option('rev', { type: 'string', default: 'HEAD', describe: 'the version, and those before it' })
+      .option('folders', { type: 'boolean', default: false, describe: 'by folder instead of by version' }),
+
+  async run(context, args) {
+    const repo = await context.openRepo()
+    const start = await findCommit(repo, args.rev)
+    if (!args.folders && args.path === undefined) return showVersions(context, await costOfVersions(repo, start))
+    const path = pathOf(context, repo, args.path ?? '.')
+    const rows = await costOfFolder(repo, (await readCommit(repo, start)).tree, path)
+    if (rows.length === 0) throw new DitsError('no-such-path', `'${pathToText(path)}' is not in '${args.rev}'`, { hint: 'see: dits ls-tree -r' })
+    showFolders(context, repo, rows)
+  },
+}
+
+function showVersions(context: Context, costs: readonly VersionCost[]): void {
+  if (context.json) {
+    for (const { id, commit, plainBytes, contentBytes, structureBytes } of costs) {
+      context.stdout.json({ id, message: commit.message, plainBytes, contentBytes, structureBytes })
+    }
+    return
+  }
+  const rows = costs.map(({ id, commit, plainBytes, contentBytes, structureBytes }) => [
+    shortId(id),
+    formatSize(plainBytes),
+    formatSize(contentBytes + structureBytes),
+    formatSize(structureBytes),
+    commit.message.split('\n')[0]!,
+  ])
+  const total = costs.reduce((sum, cost) => sum + cost.contentBytes + cost.structureBytes, 0)
+  const copies = costs.reduce((sum, cost) => sum + cost.plainBytes, 0)
+  const header = ['version', 'size', 'added', 'of that lists', 'message']
+  for (const line of formatTable([header, ...rows], ['left', 'right', 'right', 'right', 'left'])) context.stdout.line(line)
+  const plural = costs.length === 1 ? 'version' : 'versions'
+  context.stdout.line(`${costs.length} ${plural}: ${formatSize(total)} in the store; as plain copies ${formatSize(copies)}.`)
+}
+
+function showFolders(context: Context, repo: Repo, rows: readonly FolderCost[]): void {
+  const bytesOf = (cost: FolderCost['own']) => cost.contentBytes + cost.structureBytes
+  if (context.json) {
+    for (const { path, kind, plainBytes, alone, own } of rows) {
+      context.stdout.json({ path: pathToText(path), kind, plainBytes, aloneBytes: bytesOf(alone), ownBytes: bytesOf(own) })
+    }
+    return
+  }
+  const [whole, ...entries] = rows
+  const lines = entries.map(({ path, kind, plainBytes, alone, own }) => [
+    formatSize(plainBytes),
+    formatSize(bytesOf(alone)),
+    formatSize(bytesOf(own)),
+    `${quotePath(path)}${kind === 'directory' ? '/' : ''}`,
+  ])
+  const sum = whole ? [[formatSize(whole.plainBytes), formatSize(bytesOf(whole.alone)), formatSize(bytesOf(whole.own)), whole.path === '' ? repo.root : quotePath(whole.path)]] : []
+  for (const line of formatTable([['size', 'stored', 'not shared', 'path'], ...lines, ...sum], ['right', 'right', 'right', 'left'])) context.stdout.line(line)
+}
