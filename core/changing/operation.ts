@@ -9,12 +9,8 @@ import type { Repo } from '../repo.ts'
 export interface Change {
   refs?: RefMove[]
   head?: { before: Head; after: Head }
-  /**
-   * The new working-tree index, encoded, and the trees staged before and after.
-   * Where `bytes` is a function, it is called once the refs have moved: for
-   * what may be changed on disk only when a ref keeps what was there.
-   */
-  index?: { bytes: Uint8Array | (() => Promise<Uint8Array>); before: Id | undefined; after: Id | undefined }
+  /** The new working-tree index, encoded, and the trees staged before and after. */
+  index?: { bytes: Uint8Array; before: Id | undefined; after: Id | undefined }
   /** A tree of uncommitted files that the command replaced or removed, so that undo can bring them back. */
   saved?: Id | undefined
   /** True where files of the working tree were changed with the index. */
@@ -73,9 +69,8 @@ export async function recordChange(repo: Repo, change: PlannedChange): Promise<v
  */
 export async function makeChange(repo: Repo, change: Change): Promise<void> {
   const { refs = [], head, index, merge } = change
-  if (index && typeof index.bytes !== 'function') await repo.store.put(indexKey, index.bytes)
+  if (index) await repo.store.put(indexKey, index.bytes)
   for (const { name, before, after } of refs) await repo.refs.move(name, before, after)
-  if (index && typeof index.bytes === 'function') await repo.store.put(indexKey, await index.bytes())
   if (head) await repo.refs.writeHead(head.after)
   if (merge) await moveMerge(repo, merge)
 }

@@ -1,7 +1,7 @@
 import { pathToText, type BytePath } from '../bytes.ts'
 import { editIndexWith, type PathEdit } from '../changing/edit-index.ts'
 import { readCurrentHead } from '../changing/head.ts'
-import { applyChange } from '../changing/operation.ts'
+import { makeChange, recordChange } from '../changing/operation.ts'
 import { updateWorktree } from '../changing/update-worktree.ts'
 import { DitsError } from '../errors.ts'
 import type { IngestedFile } from '../ingest/file-ingester.ts'
@@ -54,14 +54,15 @@ export async function resolveConflicts(repo: Repo, spec: Pathspec, choice: Choic
     const plan = await planEdits(repo, bench, { state, index, chosen, choice, worked })
     const { tree } = editIndexWith(bench.emit, index, plan.edits, index.writtenMs)
     await bench.flush()
-    const update = await updateWorktree(repo, index, tree, { policy: 'save', also: plan.also })
-    removeTaken(repo, chosen, worked, choice)
-    await applyChange(repo, {
-      index: { bytes: update.index, before: index.tree, after: tree },
-      saved: update.saved,
-      worktree: true,
-      merge: moveOfResolution(state, chosen),
+    const staged = { before: index.tree, after: tree }
+    const merge = moveOfResolution(state, chosen)
+    const update = await updateWorktree(repo, index, tree, {
+      policy: 'save',
+      also: plan.also,
+      begin: (saved) => recordChange(repo, { index: staged, saved, worktree: true, merge }),
     })
+    removeTaken(repo, chosen, worked, choice)
+    await makeChange(repo, { index: { ...staged, bytes: update.index }, merge })
     const left = conflictsWithout(state, chosen)
     return { resolved: plan.resolved, left, state, saved: update.saved !== undefined }
   })

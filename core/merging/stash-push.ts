@@ -1,7 +1,7 @@
 import { pathToText } from '../bytes.ts'
 import { editIndexWith, emptyTree, entryFromTree, type PathEdit } from '../changing/edit-index.ts'
 import { readCurrentHead, shortRefName, type CurrentHead } from '../changing/head.ts'
-import { applyChange } from '../changing/operation.ts'
+import { makeChange, recordChange } from '../changing/operation.ts'
 import { updateWorktree } from '../changing/update-worktree.ts'
 import { DitsError } from '../errors.ts'
 import { changesBetween } from '../history/changes.ts'
@@ -62,20 +62,20 @@ export async function pushStash(repo: Repo, options: StashOptions): Promise<Stas
     const index = (await readIndex(repo)) ?? emptyIndex()
     const bench = await openWorkbench(repo)
     const work = await storeWork(repo, bench, index, options)
-    const staged = await stagedEdits(bench, { head: current.commit.tree, staged: index.tree, spec: options.spec })
-    if (work.tracked.length + work.untracked.length + staged.length === 0) return undefined
-    const trees = await makeTrees(bench, { repo, index, head: current.commit.tree, staged, work, options, writtenMs })
+    const edits = await stagedEdits(bench, { head: current.commit.tree, staged: index.tree, spec: options.spec })
+    if (work.tracked.length + work.untracked.length + edits.length === 0) return undefined
+    const trees = await makeTrees(bench, { repo, index, head: current.commit.tree, staged: edits, work, options, writtenMs })
     const message = titleOf(current, options.message)
     const id = await writeEntry(repo, bench, { head: current.id, trees, message })
     await bench.flush()
     const ref = nextStashName(await listStashRefs(repo.refs))
-    await applyChange(repo, {
-      refs: [{ name: ref, after: id }],
-      index: { bytes: async () => (await updateWorktree(repo, trees.onDisk, trees.target, { policy: 'refuse' })).index, before: index.tree, after: trees.target },
-      worktree: true,
-      disk: trees.onDisk.tree ? { before: trees.onDisk.tree, after: trees.target } : undefined,
-    })
-    return { ref, id, message, files: new Set([...work.tracked, ...staged].map(({ path }) => path)).size, untracked: work.untracked.length }
+    const staged = { before: index.tree, after: trees.target }
+    const disk = trees.onDisk.tree ? { before: trees.onDisk.tree, after: trees.target } : undefined
+    await recordChange(repo, { refs: [{ name: ref, after: id }], index: staged, worktree: true, disk })
+    await repo.refs.move(ref, undefined, id)
+    const update = await updateWorktree(repo, trees.onDisk, trees.target, { policy: 'refuse' })
+    await makeChange(repo, { index: { ...staged, bytes: update.index } })
+    return { ref, id, message, files: new Set([...work.tracked, ...edits].map(({ path }) => path)).size, untracked: work.untracked.length }
   })
 }
 
