@@ -1,7 +1,6 @@
 import { pathToText } from '../../core/bytes.ts'
 import { readCommit } from '../../core/changing/head.ts'
 import { DitsError } from '../../core/errors.ts'
-import type { Repo } from '../../core/repo.ts'
 import { costOfFolder, costOfVersions, type FolderCost, type VersionCost } from '../../core/usage.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
@@ -20,11 +19,12 @@ export const command: Command<DuArguments> = {
   summary: 'Show what versions and folders really cost in the store',
   usage: ['du [--rev=REV]', 'du --folders [PATH]'],
   positionals: '[path]',
-  description: `Without a path: for each version the size of its files, and what it added to the store
-(new content, and the lists and folders that describe it). With a path or --folders:
-for each entry of the folder its size, what it takes alone, and what no entry above it
-in the list shares. With --json: a line a version {id, message, plainBytes,
-contentBytes, structureBytes}, or an entry {path, kind, plainBytes, aloneBytes, ownBytes}.`,
+  description: `Without a path: for each version the size of its files, what it added to the store, and
+how much of that is structure: the lists and folders that describe the content. With a
+path or --folders: for each entry of the folder its size, what it takes alone, and what
+no entry above it in the list shares. With --json: a line a version {id, message,
+plainBytes, contentBytes, structureBytes}, or an entry {path, kind, plainBytes,
+aloneBytes, ownBytes}.`,
   options: (yargs) =>
     yargs
       .positional('path', { type: 'string', describe: 'a folder or file' })
@@ -38,7 +38,7 @@ contentBytes, structureBytes}, or an entry {path, kind, plainBytes, aloneBytes, 
     const path = pathOf(context, repo, args.path ?? '.')
     const rows = await costOfFolder(repo, (await readCommit(repo, start)).tree, path)
     if (rows.length === 0) throw new DitsError('no-such-path', `'${pathToText(path)}' is not in '${args.rev}'`, { hint: 'see: dits ls-tree -r' })
-    showFolders(context, repo, rows)
+    showFolders(context, rows)
   },
 }
 
@@ -58,13 +58,13 @@ function showVersions(context: Context, costs: readonly VersionCost[]): void {
   ])
   const total = costs.reduce((sum, cost) => sum + cost.contentBytes + cost.structureBytes, 0)
   const copies = costs.reduce((sum, cost) => sum + cost.plainBytes, 0)
-  const header = ['version', 'size', 'added', 'of that lists', 'message']
+  const header = ['version', 'size', 'added', 'structure', 'message']
   for (const line of formatTable([header, ...rows], ['left', 'right', 'right', 'right', 'left'])) context.stdout.line(line)
   const plural = costs.length === 1 ? 'version' : 'versions'
   context.stdout.line(`${costs.length} ${plural}: ${formatSize(total)} in the store; as plain copies ${formatSize(copies)}.`)
 }
 
-function showFolders(context: Context, repo: Repo, rows: readonly FolderCost[]): void {
+function showFolders(context: Context, rows: readonly FolderCost[]): void {
   const bytesOf = (cost: FolderCost['own']) => cost.contentBytes + cost.structureBytes
   if (context.json) {
     for (const { path, kind, plainBytes, alone, own } of rows) {
@@ -79,6 +79,6 @@ function showFolders(context: Context, repo: Repo, rows: readonly FolderCost[]):
     formatSize(bytesOf(own)),
     `${quotePath(path)}${kind === 'directory' ? '/' : ''}`,
   ])
-  const sum = whole ? [[formatSize(whole.plainBytes), formatSize(bytesOf(whole.alone)), formatSize(bytesOf(whole.own)), whole.path === '' ? repo.root : quotePath(whole.path)]] : []
+  const sum = whole ? [[formatSize(whole.plainBytes), formatSize(bytesOf(whole.alone)), formatSize(bytesOf(whole.own)), whole.path === '' ? 'total' : quotePath(whole.path)]] : []
   for (const line of formatTable([['size', 'stored', 'not shared', 'path'], ...lines, ...sum], ['right', 'right', 'right', 'left'])) context.stdout.line(line)
 }
