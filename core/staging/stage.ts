@@ -116,7 +116,7 @@ const noId = '' as IngestedFile['id']
 
 /** What is to be read of changes, with the profiles that attributes ask for. Throws `rules-too-large`. */
 export function jobsOf(repo: Repo, changes: readonly WorkChange[]): SizedJob[] {
-  const attributes = new WorktreeAttributes(repo.root)
+  const attributes = new WorktreeAttributes(repo.root, { onProblem: repo.env.onWarning })
   const jobs: SizedJob[] = []
   for (const { path, change, kind, stat } of changes) {
     if (change === 'deleted' || kind === 'directory' || !stat) continue
