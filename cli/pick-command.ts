@@ -14,6 +14,7 @@ import { findCommit, revisionContext, shortId } from './revisions.ts'
 
 /** What `cherry-pick` and `revert` have in common: all but the direction. */
 
+/** The arguments that both have; `-x` is cherry-pick's alone. */
 export interface PickArguments {
   commits?: string[] | undefined
   mainline?: number | undefined
@@ -25,6 +26,7 @@ export interface PickArguments {
   skip: boolean
 }
 
+/** Declares the options that both have. */
 export function pickOptions(yargs: Argv, command: PickCommand): Argv<PickArguments> {
   const done = command === 'revert' ? 'taken back' : 'picked'
   return yargs
@@ -37,10 +39,12 @@ export function pickOptions(yargs: Argv, command: PickCommand): Argv<PickArgumen
     .option('skip', { type: 'boolean', default: false, describe: `leave out the commit that cannot be ${done}, and go on` })
 }
 
+/** What their help says about `--json`. */
 export const pickJson = `With --json: {before, after, made: [{id, from, message}], skipped, stopped: {from, conflicts:
 [{path, reason, beside}]} or null, todo, written, removed}; with --abort {aborted, head,
 written, removed, saved}. Ends with 1 where there are conflicts.`
 
+/** Runs either, and answers its exit code: 1 where it stopped at conflicts. */
 export async function runPick(context: Context, command: PickCommand, args: PickArguments): Promise<number | void> {
   const repo = await context.openRepo()
   if (args.abort) return runAbort(context, repo, command)

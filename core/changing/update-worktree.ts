@@ -148,7 +148,7 @@ async function lookAtStep(
  * update.
  */
 function markBlockedFolders(repo: Repo, steps: Step[]): void {
-  const going = new Set(steps.filter((step) => step.before && step.after?.kind !== 'directory').map((step) => step.path))
+  const going = new Set(steps.filter((step) => step.before).map((step) => step.path))
   const looked = new Map<BytePath, boolean>()
   const blocked = (folder: BytePath): boolean => {
     if (folder === '' || going.has(folder)) return false

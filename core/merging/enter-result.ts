@@ -31,7 +31,7 @@ export interface Entered {
 }
 
 /** What a command found out; the rest of the state follows from where it began. */
-export type Result = Omit<MergeState, 'phase' | 'from' | 'original' | 'conflicts'> & {
+export type Result = Omit<MergeState, 'phase' | 'from' | 'original' | 'conflicts' | 'previous'> & {
   conflicts: readonly Conflict[]
   /** True where it waits for a person though nothing is in conflict. */
   waits?: boolean
@@ -86,11 +86,12 @@ async function moveBack(repo: Repo, { branch, id }: CurrentHead, to: Id | undefi
   else if (to) await repo.refs.writeHead({ id: to })
 }
 
-async function putInPlace(repo: Repo, { current, index, previous }: Start, state: MergeState): Promise<Entered> {
+async function putInPlace(repo: Repo, { current, index }: Pick<Start, 'current' | 'index'>, state: MergeState): Promise<Entered> {
+  const { previous, ...rest } = state
   const { disk, staged, from } = state
   const update = await updateWorktree(repo, index, disk, { policy: 'refuse' })
   const bytes = staged === disk ? update.index : await indexFromTree(repo.objects, staged, decodeIndex(update.index))
-  const after: MergeState | undefined = state.phase === 'opening' ? { ...state, phase: 'open' } : undefined
+  const after: MergeState | undefined = state.phase === 'opening' ? { ...rest, phase: 'open' } : undefined
   const moves: HeadMove = state.head && state.head !== current.id ? headMove(current, state.head) : {}
   await applyChange(repo, {
     ...moves,
@@ -118,6 +119,7 @@ async function stateOf(repo: Repo, { current, index, previous }: Start, result: 
     conflicts: await planBeside(repo, repo.objects, result.disk, { head: result.heads[0] ?? result.request[0]!, conflicts: open }),
     from,
     original: previous?.original ?? from,
+    ...(previous ? { previous } : {}),
   }
 }
 
