@@ -44,7 +44,7 @@ export interface PickReport {
  *
  * Throws `would-overwrite`, `staged-changes`, `is-a-merge` and `no-such-parent`
  * (a merge commit needs `mainline`, which parent to compare with),
- * `no-commit-yet`, `merge-in-progress`, `merge-interrupted`.
+ * `no-commits`, `merge-in-progress`, `merge-interrupted`.
  */
 export async function pickCommits(repo: Repo, command: PickCommand, commits: readonly Id[], options: PickOptions): Promise<PickReport> {
   return withLock(repo, async () => {
@@ -52,7 +52,7 @@ export async function pickCommits(repo: Repo, command: PickCommand, commits: rea
     if (resumed) return describe(resumed.state, { made: [], skipped: [] }, resumed)
     const current = await readCurrentHead(repo)
     await refuseDuringMerge(repo, current.id)
-    if (!current.id || !current.commit) throw new DitsError('no-commit-yet', `there is no commit yet to ${command} on`, { hint: 'run: dits commit' })
+    if (!current.id || !current.commit) throw new DitsError('no-commits', `there is no commit yet to ${command} on`, { hint: 'run: dits commit' })
     const start = { current, index: await readIndex(repo) }
     const bench = await openWorkbench(repo)
     const tree = options.noCommit ? (start.index?.tree ?? current.commit.tree) : current.commit.tree

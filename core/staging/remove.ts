@@ -65,7 +65,9 @@ export interface MovedPath {
 }
 
 /**
- * Moves or renames tracked files and folders, on disk and in the index.
+ * Moves or renames tracked files and folders, on disk and in the index. What
+ * was moved on disk already (by hand, or before a crash) is moved in the index.
+ * A file that is replaced with `force` is saved first, for undo.
  * Throws `no-such-path`, `path-exists`, `not-tracked`, `in-conflict`.
  */
 export async function movePaths(repo: Repo, sources: readonly BytePath[], target: BytePath, options: { force: boolean }): Promise<MovedPath[]> {
@@ -74,16 +76,20 @@ export async function movePaths(repo: Repo, sources: readonly BytePath[], target
     const index = (await readIndex(repo)) ?? emptyIndex()
     const intoFolder = target === '' || isFolderOnDisk(repo, target)
     if (sources.length > 1 && !intoFolder) throw new DitsError('no-such-path', `'${pathToText(target)}' is no folder`, { hint: 'make it first' })
-    const moves = sources.map((from) => ({ from, to: intoFolder ? joinPath(target, baseName(from)) : target }))
+    const isDone = sources.length === 1 && wasMovedByHand(repo, index, { from: sources[0]!, to: target })
+    const moves = sources.map((from) => ({ from, to: intoFolder && !isDone ? joinPath(target, baseName(from)) : target }))
     await refuseInConflict(repo, (await readCurrentHead(repo)).id, (path) => sources.some((source) => path === source || isBelow(path, source)))
     for (const move of moves) checkMove(repo, index, move, options.force)
+    const saved = await saveFiles(repo, moves.filter((move) => !wasMovedByHand(repo, index, move)).map(({ to }) => to))
+    // Before the first file is replaced, because it keeps what was saved of it.
+    if (saved) await recordChange(repo, { saved, worktree: true })
     const placer = new Placer(repo.root)
     const edits: PathEdit[] = []
     const moved: MovedPath[] = []
     for (const { from, to } of moves) {
       const entries = entriesBelow(index, from)
       if (parentPath(to) !== '') placer.placeFolder(parentPath(to))
-      renameSync(diskPath(repo.rootBytes, from), diskPath(repo.rootBytes, to))
+      if (!wasMovedByHand(repo, index, { from, to })) renameSync(diskPath(repo.rootBytes, from), diskPath(repo.rootBytes, to))
       for (const entry of entries) {
         const path = (to + entry.path.slice(from.length)) as BytePath
         edits.push({ path: entry.path, entry: undefined }, { path, entry: renewed(repo, entry, path) })
@@ -123,8 +129,15 @@ async function isCommitted(repo: Repo, tree: Id | undefined, entry: IndexEntry):
   return committed !== undefined && committed.id === entry.id
 }
 
+/** True where something tracked has gone from disk, and something untracked stands where it is to go. */
+function wasMovedByHand(repo: Repo, index: Index, { from, to }: MovedPath): boolean {
+  const isThere = lookAt(repo.rootBytes, from) !== undefined
+  return !isThere && entriesBelow(index, from).length > 0 && lookAt(repo.rootBytes, to) !== undefined && entriesBelow(index, to).length === 0
+}
+
 function checkMove(repo: Repo, index: Index, { from, to }: MovedPath, force: boolean): void {
   checkSafePath(to)
+  if (wasMovedByHand(repo, index, { from, to })) return
   if (lookAt(repo.rootBytes, from) === undefined) throw new DitsError('no-such-path', `'${pathToText(from)}' is not there`)
   if (entriesBelow(index, from).length === 0) {
     throw new DitsError('not-tracked', `'${pathToText(from)}' is not tracked`, { hint: 'track it first with: dits add' })
