@@ -1,7 +1,6 @@
 import { pathToText } from '../../core/bytes.ts'
 import { readCommit, readCurrentHead } from '../../core/changing/head.ts'
 import { DitsError } from '../../core/errors.ts'
-import type { Repo } from '../../core/repo.ts'
 import { costOfFolder, costOfVersions, measureStore, type FolderCost, type StoreSize, type VersionCost } from '../../core/usage.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
