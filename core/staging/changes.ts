@@ -7,6 +7,7 @@ import { baseRules, type IgnoreRules } from '../worktree/ignore.ts'
 import { detectFoldsCase } from '../worktree/disk.ts'
 import { IndexBuilder } from '../worktree/index-builder.ts'
 import { decodeIndex, type Index } from '../worktree/index-file.ts'
+import { comparePathOrder } from '../worktree/path-order.ts'
 import type { Pathspec } from './pathspec.ts'
 
 /** What the user and the system ignore everywhere, and these paths; the ignore files of the working tree come on top. */
@@ -59,6 +60,6 @@ export async function modifiedPaths(repo: Repo, index: Index | undefined): Promi
 /** The paths to walk from: what is named, without what lies below something named; the root where there are patterns. */
 function startingPoints(spec: Pathspec): BytePath[] {
   if (spec.all || spec.patterns.length > 0) return ['' as BytePath]
-  const sorted = [...new Set(spec.literals)].sort()
+  const sorted = [...new Set(spec.literals)].sort(comparePathOrder)
   return sorted.filter((path) => !sorted.some((other) => other !== path && path.startsWith(`${other}/`)))
 }

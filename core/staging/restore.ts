@@ -41,7 +41,7 @@ export async function restorePaths(repo: Repo, spec: Pathspec, options: RestoreO
     const index = await readIndex(repo)
     const edits = options.source ? await editsFrom(repo, index, options.source, spec) : []
     const modified = options.worktree ? await modifiedIn(repo, index, spec) : []
-    checkNamed(index, spec, edits)
+    checkNamed(index, spec, edits, options.source ? 'in that version' : 'tracked')
     const report: RestoreReport = { paths: [...new Set([...edits.map((edit) => edit.path), ...modified])], written: 0, removed: 0, saved: false }
     if (report.paths.length === 0) return report
     const wanted = await editIndex(repo, index, edits, index?.writtenMs ?? 0)
@@ -89,11 +89,11 @@ async function modifiedIn(repo: Repo, index: Index | undefined, spec: Pathspec):
   return paths
 }
 
-function checkNamed(index: Index | undefined, spec: Pathspec, edits: readonly PathEdit[]): void {
+function checkNamed(index: Index | undefined, spec: Pathspec, edits: readonly PathEdit[], place: string): void {
   for (const name of spec.literals) {
     const known = name === '' || (index && (index.find(name) !== undefined || index.findFolder(name) !== undefined))
     if (!known && !edits.some(({ path }) => path === name || path.startsWith(`${name}/`))) {
-      throw new DitsError('no-such-path', `'${pathToText(name)}' is not in that version`, { hint: 'see: dits ls-files' })
+      throw new DitsError('no-such-path', `'${pathToText(name)}' is not ${place}`, { hint: 'see: dits ls-files' })
     }
   }
 }

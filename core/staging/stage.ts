@@ -2,8 +2,7 @@ import { pathToText, type BytePath } from '../bytes.ts'
 import { applyChange, indexKey } from '../changing/operation.ts'
 import { DitsError } from '../errors.ts'
 import type { Added, IngestedFile, IngestFailure } from '../ingest/file-ingester.ts'
-import type { SizedJob } from '../ingest/ingest.ts'
-import type { MergeMove } from '../merging/merge-state.ts'
+import { sumAdded, type SizedJob } from '../ingest/ingest.ts'
 import { resolveByStaging } from '../merging/resolve-by-staging.ts'
 import { openWriter, withLock, type Repo } from '../repo.ts'
 import { WorktreeAttributes } from '../worktree/attributes.ts'
@@ -56,39 +55,66 @@ export async function addPaths(repo: Repo, spec: Pathspec, options: AddOptions =
   return withLock(repo, async () => {
     const writtenMs = readDiskClock(repo.folder)
     const index = await readIndex(repo)
-    const changes: WorkChange[] = []
-    const found = findChanges(repo, index, spec, {
-      untracked: options.trackedOnly ? 'none' : 'all',
-      hash: false,
-      ignored: options.force === true,
-    })
-    for await (const change of found) {
-      if (change.change === 'skipped') repo.env.onWarning?.(skippedText(change))
-      else changes.push(change)
+    checkThere(repo, index, spec)
+    const report: AddReport = { added: [], modified: [], removed: [], bytes: 0, stored: { objects: 0, rawBytes: 0, storedBytes: 0 }, failures: [] }
+    const writer = await openWriter(repo)
+    const update = new IndexUpdate(index, (kind, bytes) => writer.write(kind, bytes))
+    const changed: BytePath[] = []
+    for await (const batch of batchesOfChanges(repo, index, spec, options)) {
+      describe(report, batch)
+      if (options.dryRun) continue
+      changed.push(...(await stageBatch(repo, { index, update, report }, batch)))
+      await writer.ready()
     }
-    checkMatched(repo, index, spec, changes)
-    const report = describe(changes)
-    if (options.dryRun || (changes.length === 0 && !(await resolveByStaging(repo, spec.literals)))) return report
-    const stored = await storeFiles(repo, jobsOf(repo, changes))
-    report.stored = stored.added
-    report.failures = stored.failures
+    checkMatched(index, spec, report)
+    if (options.dryRun) return report
     // A conflict is settled where its file changed or is named itself: adding a folder does not settle what nobody looked at.
-    const merge = await resolveByStaging(repo, [...spec.literals, ...changedPaths(index, changes, stored.files)])
-    await writeStaged(repo, index, { changes, files: stored.files, failures: stored.failures, writtenMs, merge })
+    const merge = await resolveByStaging(repo, [...spec.literals, ...changed])
+    if (report.added.length + report.modified.length + report.removed.length === 0 && !merge) return report
+    const { bytes, tree } = update.finish({ writtenMs })
+    await writer.flush()
+    await applyChange(repo, { index: { bytes, before: index?.tree, after: tree.id }, merge })
     return report
   })
 }
 
-async function writeStaged(
+/**
+ * What is to be staged, in path order, a bounded number of changes at a time:
+ * memory follows the batch, not the working tree.
+ */
+async function* batchesOfChanges(repo: Repo, index: Index | undefined, spec: Pathspec, options: AddOptions): AsyncGenerator<WorkChange[]> {
+  const found = findChanges(repo, index, spec, {
+    untracked: options.trackedOnly ? 'none' : 'all',
+    hash: false,
+    ignored: options.force === true,
+  })
+  let batch: WorkChange[] = []
+  for await (const change of found) {
+    if (change.change === 'skipped') repo.env.onWarning?.(skippedText(change))
+    else batch.push(change)
+    if (batch.length < batchChangesMax) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
+}
+
+/** Changes that are stored and put into the index together. */
+const batchChangesMax = 25_000
+
+/** Stores the files of a batch and puts them into the index; answers the paths that are not as they were staged. */
+async function stageBatch(
   repo: Repo,
-  index: Index | undefined,
-  staged: { changes: WorkChange[]; files: IngestedFile[]; failures: IngestFailure[]; writtenMs: number; merge: MergeMove | undefined },
-): Promise<void> {
-  const files = new Map(staged.files.map((file) => [file.path, file]))
-  const failed = new Set(staged.failures.map((failure) => failure.path))
-  const writer = await openWriter(repo)
-  const update = new IndexUpdate(index, (kind, bytes) => writer.write(kind, bytes))
-  for (const { path, change, kind } of staged.changes) {
+  staging: { index: Index | undefined; update: IndexUpdate; report: AddReport },
+  batch: readonly WorkChange[],
+): Promise<BytePath[]> {
+  const { index, update, report } = staging
+  const stored = await storeFiles(repo, jobsOf(repo, batch))
+  report.stored = sumAdded(report.stored, stored.added)
+  report.failures.push(...stored.failures)
+  const files = new Map(stored.files.map((file) => [file.path, file]))
+  const failed = new Set(stored.failures.map((failure) => failure.path))
+  for (const { path, change, kind } of batch) {
     // A path that changed its kind comes twice: as what is gone, and as what is there.
     const file = change === 'deleted' ? undefined : files.get(path)
     if (file) update.put(file)
@@ -96,9 +122,7 @@ async function writeStaged(
     else if (change === 'deleted') update.remove(path)
     else if (kind === 'directory') update.put({ path, kind: 'directory', content: 'tree', size: 0, id: noId, hash: noId })
   }
-  const { bytes, tree } = update.finish({ writtenMs: staged.writtenMs })
-  await writer.flush()
-  await applyChange(repo, { index: { bytes, before: index?.tree, after: tree.id }, merge: staged.merge })
+  return changedPaths(index, batch, stored.files)
 }
 
 /** The paths of changes that are some: a file may have been looked at and found to be what is staged. */
@@ -126,15 +150,7 @@ export function jobsOf(repo: Repo, changes: readonly WorkChange[]): SizedJob[] {
   return jobs
 }
 
-function describe(changes: readonly WorkChange[]): AddReport {
-  const report: AddReport = {
-    added: [],
-    modified: [],
-    removed: [],
-    bytes: 0,
-    stored: { objects: 0, rawBytes: 0, storedBytes: 0 },
-    failures: [],
-  }
+function describe(report: AddReport, changes: readonly WorkChange[]): void {
   for (const { path, change, kind, stat } of changes) {
     if (change === 'deleted') report.removed.push(path)
     else {
@@ -142,19 +158,27 @@ function describe(changes: readonly WorkChange[]): AddReport {
       if (kind !== 'directory') report.bytes += stat?.size ?? 0
     }
   }
-  return report
 }
 
-/** Throws where a name that was given matches nothing that changed and nothing that is staged. */
-function checkMatched(repo: Repo, index: Index | undefined, spec: Pathspec, changes: readonly WorkChange[]): void {
+/** Throws where a name that was given is neither on disk nor staged, before anything is read. */
+function checkThere(repo: Repo, index: Index | undefined, spec: Pathspec): void {
   for (const name of spec.literals) {
-    if (name === '') continue
-    if (changes.some(({ path }) => path === name || isBelow(path, name))) continue
-    if (index && (index.find(name) !== undefined || index.findFolder(name) !== undefined)) continue
-    const shown = pathToText(name)
-    if (lookAt(repo.rootBytes, name) === undefined) throw new DitsError('no-such-path', `'${shown}' is not there`, { hint: 'see: dits status' })
-    throw new DitsError('path-ignored', `'${shown}' is ignored, or holds nothing to add`, { hint: 'add it even so with: dits add --force' })
+    if (name === '' || isTracked(index, name) || lookAt(repo.rootBytes, name) !== undefined) continue
+    throw new DitsError('no-such-path', `'${pathToText(name)}' is not there`, { hint: 'see: dits status' })
   }
+}
+
+/** Throws where a name that was given holds nothing that changed and nothing that is staged. */
+function checkMatched(index: Index | undefined, spec: Pathspec, { added, modified, removed }: AddReport): void {
+  const isIn = (name: BytePath) => (path: BytePath) => path === name || isBelow(path, name)
+  for (const name of spec.literals) {
+    if (name === '' || isTracked(index, name) || [added, modified, removed].some((paths) => paths.some(isIn(name)))) continue
+    throw new DitsError('path-ignored', `'${pathToText(name)}' is ignored, or holds nothing to add`, { hint: 'add it even so with: dits add --force' })
+  }
+}
+
+function isTracked(index: Index | undefined, name: BytePath): boolean {
+  return index !== undefined && (index.find(name) !== undefined || index.findFolder(name) !== undefined)
 }
 
 function skippedText({ path, kind }: WorkChange): string {
