@@ -76,7 +76,7 @@ export async function updateWorktree(
 ): Promise<UpdateResult> {
   const steps = await planSteps(repo, index, target, options.also ?? new Set())
   const precious = steps.filter((step) => step.precious)
-  if (precious.length > 0 && options.policy === 'refuse') throw wouldOverwrite(precious)
+  if (precious.length > 0 && options.policy === 'refuse') throw wouldOverwrite(precious.map((step) => step.path))
   const saved = await saveFiles(repo, precious.map((step) => step.path))
   await options.begin?.(saved)
   const placer = new Placer(repo.root, { foldsCase: detectFoldsCase(repo.folder) })
@@ -236,9 +236,10 @@ function patchStats(index: Index, stats: ReadonlyMap<BytePath, FileStat>, writte
   return patch.finish({ writtenMs })
 }
 
-function wouldOverwrite(steps: readonly Step[]): DitsError {
-  const names = steps.slice(0, 10).map((step) => `'${pathToText(step.path)}'`)
-  const more = steps.length > names.length ? ` and ${steps.length - names.length} more` : ''
+/** The error that names files with uncommitted work that are in the way. */
+export function wouldOverwrite(paths: readonly BytePath[]): DitsError {
+  const names = paths.slice(0, 10).map((path) => `'${pathToText(path)}'`)
+  const more = paths.length > names.length ? ` and ${paths.length - names.length} more` : ''
   return new DitsError('would-overwrite', `uncommitted work would be overwritten: ${names.join(', ')}${more}`, {
     hint: 'commit it, put it aside with: dits stash, or go on without it with --force (dits undo brings it back)',
   })

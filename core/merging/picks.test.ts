@@ -131,6 +131,13 @@ describe('a commit that cannot be picked', () => {
     expect(report).toMatchObject({ made: [], stopped: { from: commits[2] } })
   })
 
+  it('is passed over where its resolution changes nothing', async () => {
+    await stopped()
+    await resolveConflicts(test.repo, everything, 'ours')
+    await expect(commitStaged(test.repo, {})).rejects.toMatchObject({ code: 'nothing-to-commit' })
+    expect(await continuePicks(test.repo, 'cherry-pick', { skip: false })).toMatchObject({ made: [], skipped: [commits[0]], stopped: { from: commits[2] } })
+  })
+
   it('is left out by --skip', async () => {
     await stopped()
     const report = await continuePicks(test.repo, 'cherry-pick', { skip: true })
