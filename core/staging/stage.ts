@@ -67,6 +67,7 @@ export async function addPaths(repo: Repo, spec: Pathspec, options: AddOptions =
       await writer.ready()
     }
     checkMatched(index, spec, report)
+    dropFailed(report)
     if (options.dryRun) return report
     // A conflict is settled where its file changed or is named itself: adding a folder does not settle what nobody looked at.
     const merge = await resolveByStaging(repo, [...spec.literals, ...changed])
@@ -158,6 +159,14 @@ function describe(report: AddReport, changes: readonly WorkChange[]): void {
       if (kind !== 'directory') report.bytes += stat?.size ?? 0
     }
   }
+}
+
+/** What could not be read was not staged. */
+function dropFailed(report: AddReport): void {
+  if (report.failures.length === 0) return
+  const failed = new Set(report.failures.map(({ path }) => path))
+  report.added = report.added.filter((path) => !failed.has(path))
+  report.modified = report.modified.filter((path) => !failed.has(path))
 }
 
 /** Throws where a name that was given is neither on disk nor staged, before anything is read. */
