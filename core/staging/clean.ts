@@ -1,6 +1,7 @@
-import type { BytePath } from '../bytes.ts'
+import { parentPath, rootPath, type BytePath } from '../bytes.ts'
 import { applyChange } from '../changing/operation.ts'
 import { withLock, type Repo } from '../repo.ts'
+import type { Index } from '../worktree/index-file.ts'
 import { Placer, removeLeftovers } from '../worktree/place.ts'
 import { findChanges } from './changes.ts'
 import type { Pathspec } from './pathspec.ts'
@@ -36,9 +37,16 @@ export async function cleanWorktree(repo: Repo, spec: Pathspec, options: CleanOp
     const placer = new Placer(repo.root)
     for (const path of files) placer.removeFile(path)
     if (options.folders) {
-      for (const path of folders) placer.removeFolder(path)
+      for (const path of folders) removeWithParents(placer, index, path)
       placer.removeEmptiedFolders()
     }
     return removed
   })
+}
+
+/** Removes an empty folder, and those above it that hold nothing else and nothing tracked. */
+function removeWithParents(placer: Placer, index: Index | undefined, folder: BytePath): void {
+  for (let path = folder; path !== rootPath && index?.findFolder(path) === undefined; path = parentPath(path)) {
+    if (index?.find(path) !== undefined || !placer.removeFolder(path)) return
+  }
 }

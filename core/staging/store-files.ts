@@ -1,4 +1,5 @@
-import type { BytePath } from '../bytes.ts'
+import { pathToText, type BytePath } from '../bytes.ts'
+import { DitsError } from '../errors.ts'
 import { isFailure, type Added, type IngestedFile, type IngestFailure } from '../ingest/file-ingester.ts'
 import { ingestFiles, type SizedJob } from '../ingest/ingest.ts'
 import type { Id } from '../objects/id.ts'
@@ -47,6 +48,8 @@ export async function storeFiles(repo: Repo, jobs: readonly SizedJob[]): Promise
 /**
  * Stores uncommitted files that a command is about to replace or remove, as a
  * tree of their own; `undefined` where there are none. Durable when it resolves.
+ * Throws `file-unreadable` and `file-changing` for a file that cannot be saved,
+ * so that nothing is replaced that undo could not bring back.
  */
 export async function saveFiles(repo: Repo, paths: readonly BytePath[]): Promise<Id | undefined> {
   const jobs: SizedJob[] = []
@@ -56,7 +59,12 @@ export async function saveFiles(repo: Repo, paths: readonly BytePath[]): Promise
   }
   if (jobs.length === 0) return undefined
   const { files, failures } = await storeFiles(repo, jobs)
-  for (const failure of failures) repo.env.onWarning?.(`'${failure.path}' ${failure.message}: it cannot be saved before it is replaced`)
+  const failure = failures.find(({ code }) => code !== 'file-missing' && code !== 'file-unsupported')
+  if (failure) {
+    throw new DitsError(failure.code, `'${pathToText(failure.path)}' cannot be saved before it is replaced: it ${failure.message}`, {
+      hint: 'close the program that works with it, or make it readable; then run the command again',
+    })
+  }
   const writer = await openWriter(repo)
   const entries: IngestedFile[] = [...files].sort((a, b) => comparePathOrder(a.path, b.path))
   const { id } = writeIndexTrees(entries, undefined, (kind, bytes) => writer.write(kind, bytes))
