@@ -33,7 +33,7 @@ export async function switchTo(repo: Repo, target: { id: Id; head: Head; create?
     if (!options.force) await refuseDuringMerge(repo, current.id)
     const index = await readIndex(repo)
     const wanted = (await readCommit(repo, target.id)).tree
-    const bench = await openWorkbench(repo)
+    const bench = openWorkbench(repo)
     const trees = { from: current.commit?.tree, staged: index?.tree, to: wanted }
     const tree = options.force ? wanted : await carryStaged(bench, trees, repo.env.signal)
     await bench.flush()
@@ -47,6 +47,7 @@ export async function switchTo(repo: Repo, target: { id: Id; head: Head; create?
     }
     const update = await updateWorktree(repo, index, tree, {
       policy: options.force ? 'save' : 'refuse',
+      hint: 'commit it, put it aside with: dits stash, or go on without it with --force (dits undo brings it back)',
       also,
       begin: (saved) => recordChange(repo, { ...change, saved }),
     })

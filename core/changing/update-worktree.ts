@@ -28,6 +28,8 @@ export interface UpdateOptions {
   policy: UncommittedPolicy
   /** Paths to write even where both trees have the same, because the disk holds something else. */
   also?: ReadonlySet<BytePath>
+  /** What to do about work that is in the way, where there is more to say than for every command. */
+  hint?: string
   /** Called before the first file is touched, with the tree of uncommitted files that are replaced or removed. */
   begin?: (saved: Id | undefined) => Promise<void>
 }
@@ -76,7 +78,7 @@ export async function updateWorktree(
 ): Promise<UpdateResult> {
   const steps = await planSteps(repo, index, target, options.also ?? new Set())
   const precious = steps.filter((step) => step.precious)
-  if (precious.length > 0 && options.policy === 'refuse') throw wouldOverwrite(precious.map((step) => step.path))
+  if (precious.length > 0 && options.policy === 'refuse') throw wouldOverwrite(precious.map((step) => step.path), options.hint)
   const saved = await saveFiles(repo, precious.map((step) => step.path))
   await options.begin?.(saved)
   const placer = new Placer(repo.root, { foldsCase: detectFoldsCase(repo.folder) })
@@ -236,11 +238,11 @@ function patchStats(index: Index, stats: ReadonlyMap<BytePath, FileStat>, writte
   return patch.finish({ writtenMs })
 }
 
-/** The error that names files with uncommitted work that are in the way. */
-export function wouldOverwrite(paths: readonly BytePath[]): DitsError {
+/** The error that names files with uncommitted work that are in the way; the hint is by default one that helps with every command. */
+export function wouldOverwrite(paths: readonly BytePath[], hint?: string): DitsError {
   const names = paths.slice(0, 10).map((path) => `'${pathToText(path)}'`)
   const more = paths.length > names.length ? ` and ${paths.length - names.length} more` : ''
   return new DitsError('would-overwrite', `uncommitted work would be overwritten: ${names.join(', ')}${more}`, {
-    hint: 'commit it, put it aside with: dits stash, or go on without it with --force (dits undo brings it back)',
+    hint: hint ?? 'commit it, or put it aside with: dits stash --include-untracked; then try again',
   })
 }
