@@ -1,23 +1,31 @@
 import { DitsError } from '../errors.ts'
 import { invertMove } from '../merging/merge-state.ts'
 import { refuseInterrupted } from '../merging/refuse.ts'
-import { walkTree } from '../objects/tree-walk.ts'
 import type { Id } from '../objects/id.ts'
-import type { Operation } from '../oplog.ts'
-import { writeFiles } from '../checkout/write-files.ts'
-import type { CheckoutJob } from '../checkout/file-writer.ts'
+import { walkTree } from '../objects/tree-walk.ts'
+import type { Operation, RefMove } from '../oplog.ts'
+import type { Head } from '../refs/refs.ts'
 import { openWriter, withLock, type Repo } from '../repo.ts'
 import { readIndex } from '../staging/stage.ts'
 import { decodeIndex, type Index } from '../worktree/index-file.ts'
 import { indexFromTree } from '../worktree/index-tree.ts'
-import { emptyTree } from './edit-index.ts'
+import { isBelow } from '../worktree/path-order.ts'
+import { editIndex, emptyTree, entryFromTree, type PathEdit } from './edit-index.ts'
 import { readCurrentHead } from './head.ts'
-import { applyChange, type Change } from './operation.ts'
-import { updateWorktree } from './update-worktree.ts'
+import { makeChange, recordChange, type PlannedChange } from './operation.ts'
+import { updateWorktree, type UpdateResult } from './update-worktree.ts'
+
+export interface UndoOptions {
+  /** Take back the last undo that has not been taken back. */
+  redo: boolean
+  /** Replace files that were changed since; they are saved, and `redo` brings them back. */
+  force?: boolean
+}
 
 export interface UndoReport {
   /** The operation that was undone. */
   operation: Operation
+  /** Files of the working tree that were written, with those that were brought back, and removed. */
   written: number
   removed: number
   /** Uncommitted files that came back. */
@@ -26,95 +34,164 @@ export interface UndoReport {
 
 /**
  * Takes back the newest operation that has not been taken back: refs, HEAD,
- * what was staged, and the working tree where the operation changed it. Called
- * again it goes further back; with `redo` it takes back the last undo. Undoing
- * is an operation itself.
+ * what was staged, and the working tree where the operation changed it, with
+ * the uncommitted files that it replaced or removed. Called again it goes
+ * further back; with `redo` it takes back the last undo. Undoing is an
+ * operation itself. An operation that ended half-way is taken back, too.
  *
- * Throws `nothing-to-undo`, `undo-conflict` where a ref has moved since, and
- * `would-overwrite` where files were changed since, `merge-interrupted`.
+ * Order: the files, then the record, then what is named, so that after a crash
+ * the same undo goes on: what is in place already is recognised. Only where
+ * `force` replaces uncommitted work is the record first, since it keeps that.
+ *
+ * Throws `nothing-to-undo`, `undo-conflict` where a ref, HEAD or the index has
+ * moved since, `would-overwrite` where files were changed since, and
+ * `merge-interrupted`.
  */
-export async function undo(repo: Repo, options: { redo: boolean }): Promise<UndoReport> {
+export async function undo(repo: Repo, options: UndoOptions): Promise<UndoReport> {
   return withLock(repo, async () => {
-    await refuseInterrupted(repo, (await readCurrentHead(repo)).id)
+    const current = await readCurrentHead(repo)
+    await refuseInterrupted(repo, current.id)
     const operation = await findOperation(repo, options.redo)
-    const refs = []
-    for (const { name, before, after } of operation.refs) {
-      const now = await repo.refs.read(name)
-      if (now === before) continue
-      if (now !== after) {
-        throw new DitsError('undo-conflict', `'${name}' has moved since '${operation.command}'`, { hint: 'see: dits oplog; and set it with: dits reset' })
-      }
-      refs.push({ name, ...(after ? { before: after } : {}), ...(before ? { after: before } : {}) })
+    const index = await readIndex(repo)
+    checkHead(operation, current.head)
+    checkIndex(operation, index)
+    const inverse = inverseOf(operation)
+    const moving = { ...inverse, refs: await refsToMove(repo, operation, inverse.refs) }
+    const trees = await findTrees(repo, operation, index)
+    if (!trees) {
+      await recordChange(repo, inverse)
+      await makeChange(repo, moving)
+      return { operation, written: 0, removed: 0, broughtBack: 0 }
     }
-    const change: Change = { refs, undoes: operation.seq, merge: operation.merge && invertMove(operation.merge) }
-    const { head } = operation
-    if (head.before && head.after) change.head = { before: head.after, after: head.before }
-    const report: UndoReport = { operation, written: 0, removed: 0, broughtBack: 0 }
-    await restoreStaged(repo, operation, change, report)
-    if (operation.saved) report.broughtBack = await bringBack(repo, operation.saved)
-    await applyChange(repo, change)
-    return report
+    const staged = { before: operation.staged.after ?? index?.tree, after: trees.staged }
+    const isPlain = trees.from === staged.before && trees.to === staged.after
+    const change: PlannedChange = { ...inverse, index: staged, ...(isPlain ? {} : { disk: { before: trees.from, after: trees.to } }) }
+    const update = await bringFiles(repo, { index, trees, change, force: options.force === true })
+    const bytes = trees.staged === trees.to ? update.index : await indexFromTree(repo.objects, trees.staged, decodeIndex(update.index))
+    await makeChange(repo, { ...moving, index: { ...staged, bytes } })
+    return { operation, written: update.written, removed: update.removed, broughtBack: trees.broughtBack }
   })
 }
 
+/** The newest operation in effect; with `redo`, the newest undo in effect that nothing else came after. */
 async function findOperation(repo: Repo, redo: boolean): Promise<Operation> {
   let from: number | undefined
   for await (const operation of repo.oplog.newestFirst()) {
     if (from !== undefined && operation.seq >= from) continue
-    if (redo) {
-      if (operation.undoes !== undefined) return operation
-      break
+    if (operation.undoes === undefined) {
+      if (redo) break
+      return operation
     }
-    if (operation.undoes === undefined) return operation
+    // What takes back an undo makes the operation before it count again, and that undo not.
+    if (redo && !(await isUndo(repo, operation.undoes))) return operation
     from = operation.undoes
   }
-  throw new DitsError('nothing-to-undo', redo ? 'the last operation was no undo' : 'there is no operation to undo', { hint: 'see: dits oplog' })
+  throw new DitsError('nothing-to-undo', redo ? 'there is no undo to take back' : 'there is no operation to undo', { hint: 'see: dits oplog' })
 }
 
-async function restoreStaged(repo: Repo, operation: Operation, change: Change, report: UndoReport): Promise<void> {
-  const { before, after } = operation.staged
-  const index = await readIndex(repo)
-  if (operation.disk) return restoreDisk(repo, { operation, index, disk: operation.disk }, change, report)
-  if (before === after) return
+async function isUndo(repo: Repo, seq: number): Promise<boolean> {
+  return (await repo.oplog.read(seq))?.undoes !== undefined
+}
+
+function checkHead({ command, head }: Operation, now: Head): void {
+  const is = (side: Head | undefined) => JSON.stringify(side) === JSON.stringify(now)
+  if (!head.before || !head.after || is(head.before) || is(head.after)) return
+  throw new DitsError('undo-conflict', `HEAD has moved since '${command}'`, { hint: 'see: dits oplog; and go where you want to be with: dits switch' })
+}
+
+function checkIndex({ command, staged }: Operation, index: Index | undefined): void {
+  const { before, after } = staged
+  if (before === after || index === undefined || index.tree === before || index.tree === after || index.count === 0) return
+  throw new DitsError('undo-conflict', `what is staged has changed since '${command}'`, { hint: 'see: dits oplog; and set it with: dits restore --staged' })
+}
+
+/** What is to be recorded: the whole operation backwards, even where it ended half-way and less is to be moved. */
+function inverseOf({ seq, refs, head, merge }: Operation): Omit<PlannedChange, 'index'> & { refs: RefMove[] } {
+  return {
+    undoes: seq,
+    refs: refs.map(({ name, before, after }) => ({ name, ...(after ? { before: after } : {}), ...(before ? { after: before } : {}) })),
+    merge: merge && invertMove(merge),
+    ...(head.before && head.after ? { head: { before: head.after, after: head.before } } : {}),
+  }
+}
+
+/** The refs that are not where they are to be yet. */
+async function refsToMove(repo: Repo, { command }: Operation, moves: readonly RefMove[]): Promise<RefMove[]> {
+  const left: RefMove[] = []
+  for (const move of moves) {
+    const now = await repo.refs.read(move.name)
+    if (now === move.after) continue
+    if (now !== move.before) {
+      throw new DitsError('undo-conflict', `'${move.name}' has moved since '${command}'`, { hint: 'see: dits oplog; and set it with: dits reset' })
+    }
+    left.push(move)
+  }
+  return left
+}
+
+interface UndoTrees {
+  /** What the operation made of the working tree, and what it is brought to. */
+  from: Id
+  to: Id
+  /** What becomes staged. */
+  staged: Id
+  /** Whether files change; otherwise only what is staged. */
+  touchesFiles: boolean
+  broughtBack: number
+}
+
+/** Which trees the index and the working tree go from and to; `undefined` where the operation moved neither. */
+async function findTrees(repo: Repo, operation: Operation, index: Index | undefined): Promise<UndoTrees | undefined> {
+  const { staged, disk, saved, worktree = false } = operation
+  const moved = staged.before !== staged.after
+  const touchesFiles = worktree || disk !== undefined || saved !== undefined
+  if (!moved && !touchesFiles) return undefined
   const writer = await openWriter(repo)
-  const target = before ?? emptyTree((kind, bytes) => writer.write(kind, bytes))
+  const empty = emptyTree((kind, bytes) => writer.write(kind, bytes))
   await writer.flush()
-  if (operation.worktree) {
-    const update = await updateWorktree(repo, index, target, { policy: 'refuse' })
-    report.written = update.written
-    report.removed = update.removed
-    change.index = { bytes: update.index, before: index?.tree, after: target }
-    change.worktree = true
-  } else change.index = { bytes: await indexFromTree(repo.objects, target, index), before: index?.tree, after: target }
+  await repo.objects.packs.refresh()
+  const now = index?.tree ?? empty
+  const target = moved ? (staged.before ?? empty) : now
+  const from = disk?.after ?? (moved ? (staged.after ?? empty) : now)
+  const clean = disk?.before ?? target
+  const { tree: to, files } = saved ? await withFiles(repo, clean, saved, index) : { tree: clean, files: 0 }
+  return { from, to, staged: target, touchesFiles, broughtBack: files }
 }
 
-/** Brings back a working tree that was not what was staged: from one tree to another, with the index of a third. */
-async function restoreDisk(
-  repo: Repo,
-  { operation, index, disk }: { operation: Operation; index: Index | undefined; disk: { before: Id; after: Id } },
-  change: Change,
-  report: UndoReport,
-): Promise<void> {
-  const onDisk = decodeIndex(await indexFromTree(repo.objects, disk.after, index))
-  const update = await updateWorktree(repo, onDisk, disk.before, { policy: 'refuse' })
-  const { before, after } = operation.staged
-  const staged = before === after ? index?.tree : before
-  if (staged) {
-    const bytes = await indexFromTree(repo.objects, staged, decodeIndex(update.index))
-    change.index = { bytes, before: index?.tree, after: staged }
-  }
-  Object.assign(report, { written: update.written, removed: update.removed })
-  Object.assign(change, { worktree: true, disk: { before: disk.after, after: disk.before } })
-}
-
-/** Writes the uncommitted files that an operation replaced or removed; the index says nothing of them. */
-async function bringBack(repo: Repo, saved: Id): Promise<number> {
-  const jobs: CheckoutJob[] = []
+/** A tree with the uncommitted files that an operation replaced or removed in it. */
+async function withFiles(repo: Repo, tree: Id, saved: Id, known: Index | undefined): Promise<{ tree: Id; files: number }> {
+  const edits: PathEdit[] = []
   for await (const { path, entry } of walkTree(repo.objects, saved)) {
-    const { kind, content, size, id, mtimeNs } = entry
-    if (kind !== 'directory') jobs.push({ path, kind, content, size, id, ...(mtimeNs === undefined ? {} : { mtimeNs }) })
+    // A folder counts by itself only where it is empty.
+    const last = edits.at(-1)
+    if (last?.entry?.kind === 'directory' && isBelow(path, last.path)) edits.pop()
+    edits.push({ path, entry: entryFromTree(entry) })
   }
-  let count = 0
-  for await (const _ of writeFiles(repo, jobs)) count++
-  return count
+  const base = decodeIndex(await indexFromTree(repo.objects, tree, known))
+  const files = edits.filter(({ entry }) => entry?.kind !== 'directory').length
+  return { tree: (await editIndex(repo, base, edits, 0)).tree, files }
+}
+
+async function bringFiles(
+  repo: Repo,
+  job: { index: Index | undefined; trees: UndoTrees; change: PlannedChange; force: boolean },
+): Promise<Pick<UpdateResult, 'index' | 'written' | 'removed'>> {
+  const { index, trees, change, force } = job
+  if (!trees.touchesFiles) {
+    await recordChange(repo, change)
+    return { index: await indexFromTree(repo.objects, trees.to, index), written: 0, removed: 0 }
+  }
+  const from = index?.tree === trees.from ? index : decodeIndex(await indexFromTree(repo.objects, trees.from, index))
+  let recorded = false
+  const record = async (saved: Id | undefined) => {
+    await recordChange(repo, { ...change, saved, worktree: true })
+    recorded = true
+  }
+  const update = await updateWorktree(repo, from, trees.to, {
+    policy: force ? 'save' : 'refuse',
+    hint: 'commit it, put it aside with: dits stash, or undo even so with: dits undo --force (--redo brings it back)',
+    begin: async (saved) => (saved ? record(saved) : undefined),
+  })
+  if (!recorded) await record(undefined)
+  return update
 }

@@ -7,7 +7,7 @@ import { baseRules, type IgnoreRules } from '../worktree/ignore.ts'
 import { detectFoldsCase } from '../worktree/disk.ts'
 import { IndexBuilder } from '../worktree/index-builder.ts'
 import { decodeIndex, type Index } from '../worktree/index-file.ts'
-import type { Pathspec } from './pathspec.ts'
+import { everyPath, startingPoints, type Pathspec } from './pathspec.ts'
 
 /** What the user and the system ignore everywhere, and these paths; the ignore files of the working tree come on top. */
 export function ignoreRules(repo: Repo, paths: Iterable<BytePath> = []): IgnoreRules {
@@ -49,16 +49,8 @@ export async function* findChanges(repo: Repo, index: Index | undefined, spec: P
 /** Tracked files whose content or kind on disk is not what is staged, and those that are gone. */
 export async function modifiedPaths(repo: Repo, index: Index | undefined): Promise<Set<BytePath>> {
   const paths = new Set<BytePath>()
-  const everything: Pathspec = { all: true, literals: [], patterns: [], matches: () => true }
-  for await (const { path, change } of findChanges(repo, index, everything, { untracked: 'none' })) {
+  for await (const { path, change } of findChanges(repo, index, everyPath, { untracked: 'none' })) {
     if (change === 'modified' || change === 'deleted' || change === 'type-changed') paths.add(path)
   }
   return paths
-}
-
-/** The paths to walk from: what is named, without what lies below something named; the root where there are patterns. */
-function startingPoints(spec: Pathspec): BytePath[] {
-  if (spec.all || spec.patterns.length > 0) return ['' as BytePath]
-  const sorted = [...new Set(spec.literals)].sort()
-  return sorted.filter((path) => !sorted.some((other) => other !== path && path.startsWith(`${other}/`)))
 }
