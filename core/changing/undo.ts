@@ -150,7 +150,7 @@ async function findTrees(repo: Repo, operation: Operation, index: Index | undefi
   const empty = emptyTree((kind, bytes) => writer.write(kind, bytes))
   await writer.flush()
   await repo.objects.packs.refresh()
-  const now = index?.tree ?? empty
+  const now = index?.tree ?? staged.after ?? empty
   const target = moved ? (staged.before ?? empty) : now
   const from = disk?.after ?? (moved ? (staged.after ?? empty) : now)
   const clean = disk?.before ?? target

@@ -149,6 +149,14 @@ function renameAll(repo: Repo, moves: readonly MovedPath[]): void {
     for (const { from, to } of done.reverse()) rename(to, from)
     throw error
   }
+  removeEmptied(placer, done)
+}
+
+/** Folders out of which everything was moved go, as they do where files are removed: they are not tracked any more. */
+function removeEmptied(placer: Placer, moves: readonly MovedPath[]): void {
+  for (const { from } of moves) {
+    for (let folder = parentPath(from); folder !== '' && placer.removeFolder(folder); folder = parentPath(folder)) continue
+  }
 }
 
 /** The new index with the stat data of the moved files, of those that still are what was staged. */
