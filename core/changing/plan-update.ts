@@ -5,6 +5,7 @@ import { diffTrees, walkTree } from '../objects/tree-walk.ts'
 import type { TreeEntry } from '../objects/tree-entry.ts'
 import { entryAtPath } from '../objects/tree.ts'
 import type { Repo } from '../repo.ts'
+import { comparesTimeOnly } from '../staging/changes.ts'
 import { hashOnDisk } from '../worktree/content-hash.ts'
 import { diskPath, isRepositoryName, lookAt, readNames, temporaryPrefix } from '../worktree/disk.ts'
 import { fileStatOf, kindOfMode, type DiskKind, type FileStat } from '../worktree/file-stat.ts'
@@ -80,6 +81,7 @@ const missingWay: Way = { is: 'missing' }
 class Plan {
   readonly #repo: Repo
   readonly #index: Index | undefined
+  readonly #timeOnly: boolean
   readonly #steps: Step[] = []
   readonly #ways = new Map<BytePath, Way>([[rootPath, folderWay]])
   /** What stands where a folder has to be. */
@@ -88,6 +90,7 @@ class Plan {
   constructor(repo: Repo, index: Index | undefined) {
     this.#repo = repo
     this.#index = index
+    this.#timeOnly = comparesTimeOnly(repo)
   }
 
   async add(path: BytePath, before: TreeEntry | undefined, after: TreeEntry | undefined): Promise<void> {
@@ -121,7 +124,7 @@ class Plan {
       return
     }
     const i = before?.kind === kind ? this.#index?.find(path) : undefined
-    const isKnown = i !== undefined && this.#index?.isUnchanged(i, stat)
+    const isKnown = i !== undefined && this.#index?.isUnchanged(i, stat, this.#timeOnly)
     const { rootBytes, env } = this.#repo
     const hash = isKnown ? before?.hash : kind === 'unsupported' ? undefined : (await hashOnDisk(rootBytes, path, env.signal))?.hash
     step.done = after?.kind === kind && after.hash === hash

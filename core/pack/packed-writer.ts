@@ -105,6 +105,11 @@ export class PackedWriter implements ObjectWriter {
     await this.writer.finish()
   }
 
+  /** Gives up what is not durable yet, and leaves nothing of it behind. */
+  async abandon(): Promise<void> {
+    await this.writer.abandon()
+  }
+
   private addUnlisted(kind: ObjectKind, id: Uint8Array, bytes: Uint8Array): Promise<boolean> | undefined {
     const settled = this.packs.locateLoaded(id)
     if (settled === 'held') return undefined

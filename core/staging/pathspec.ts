@@ -1,4 +1,4 @@
-import { pathToText, rootPath, type BytePath } from '../bytes.ts'
+import { parentPath, pathToText, rootPath, type BytePath } from '../bytes.ts'
 import { DitsError } from '../errors.ts'
 import { comparePathOrder, isBelow } from '../worktree/path-order.ts'
 
@@ -42,11 +42,14 @@ export function parsePathspec(names: readonly BytePath[], prefix: BytePath): Pat
 /** A pathspec of some names of another. */
 export function specOfNames(names: readonly PathspecName[]): Pathspec {
   const all = names.some(({ path }) => path === rootPath)
+  const patterns = names.filter((name) => name.isPattern)
+  const literals = new Set(names.filter((name) => !name.isPattern).map(({ path }) => path))
   return {
     all,
-    matches: (path) => all || names.some((name) => name.matches(path)),
-    literals: names.filter((name) => !name.isPattern).map(({ path }) => path),
-    patterns: names.filter((name) => name.isPattern).map(({ path }) => path),
+    // A shell may have written out 100,000 names, so they are not tried one by one.
+    matches: (path) => all || isAtOrBelow(path, literals) || patterns.some((name) => name.matches(path)),
+    literals: [...literals],
+    patterns: patterns.map(({ path }) => path),
     names,
   }
 }
@@ -69,8 +72,36 @@ export function resolvePath(name: BytePath, prefix: BytePath): BytePath {
  */
 export function startingPoints({ all, literals, patterns }: Pathspec): BytePath[] {
   if (all) return [rootPath]
-  const points = [...new Set([...literals, ...patterns.map(fixedFolder)])].sort(comparePathOrder)
-  return points.filter((path) => !points.some((other) => isBelow(path, other)))
+  return outermost([...literals, ...patterns.map(fixedFolder)])
+}
+
+/**
+ * The same for who reads folders: where many of the names lie in one folder,
+ * that folder, so that it is not read for each of them.
+ */
+export function startingFolders(spec: Pathspec): BytePath[] {
+  const points = startingPoints(spec)
+  const inFolder = new Map<BytePath, number>()
+  for (const path of points) inFolder.set(parentPath(path), (inFolder.get(parentPath(path)) ?? 0) + 1)
+  return outermost(points.map((path) => (inFolder.get(parentPath(path))! > namesReadSingly ? parentPath(path) : path)))
+}
+
+const namesReadSingly = 8
+
+/** The paths in path order, each once, without those below others. */
+function outermost(paths: readonly BytePath[]): BytePath[] {
+  const kept: BytePath[] = []
+  for (const path of [...paths].sort(comparePathOrder)) {
+    const last = kept.at(-1)
+    if (last === undefined || (path !== last && !isBelow(path, last))) kept.push(path)
+  }
+  return kept
+}
+
+function isAtOrBelow(path: BytePath, names: ReadonlySet<BytePath>): boolean {
+  if (names.size === 0) return false
+  for (let at = path; at !== rootPath; at = parentPath(at)) if (names.has(at)) return true
+  return names.has(rootPath)
 }
 
 function parseName(path: BytePath): PathspecName {

@@ -7,14 +7,17 @@ import type { MergeMove } from '../merging/merge-state.ts'
 import { resolveByStaging } from '../merging/resolve-by-staging.ts'
 import { openWriter, withLock, type Repo } from '../repo.ts'
 import { WorktreeAttributes } from '../worktree/attributes.ts'
-import { lookAt, readDiskClock } from '../worktree/disk.ts'
-import { decodeIndex, type Index, type IndexEntry } from '../worktree/index-file.ts'
+import { readDiskClock } from '../worktree/disk.ts'
+import { FolderGuard } from '../worktree/folder-guard.ts'
+import { isIgnored, type IgnoreRules } from '../worktree/ignore.ts'
+import { decodeIndex, type Index } from '../worktree/index-file.ts'
 import { IndexUpdate } from '../worktree/index-update.ts'
-import { isBelow } from '../worktree/path-order.ts'
+import { comparePathOrder, foldersAbove, isBelow } from '../worktree/path-order.ts'
 import type { WorkChange } from '../worktree/status.ts'
-import { findChanges } from './changes.ts'
-import type { Pathspec } from './pathspec.ts'
-import { storeFiles } from './store-files.ts'
+import { findChanges, ignoreRules } from './changes.ts'
+import type { Pathspec, PathspecName } from './pathspec.ts'
+import { isStaged } from './spec-entries.ts'
+import { storeFiles, type StoredFiles } from './store-files.ts'
 
 /** The working-tree index; `undefined` before anything was staged. Throws `index-damaged`. */
 export async function readIndex(repo: Repo): Promise<Index | undefined> {
@@ -42,6 +45,8 @@ export interface AddReport {
   stored: Added
   /** Files that could not be read; everything else was staged. */
   failures: IngestFailure[]
+  /** Names that were given and are ignored; everything else was staged. */
+  ignored: BytePath[]
 }
 
 /**
@@ -50,33 +55,37 @@ export interface AddReport {
  * durable before the index is written.
  *
  * Throws `no-such-path` where a name matches nothing, and `path-ignored` where
- * it names only what is ignored.
+ * only what is ignored was named.
  */
 export async function addPaths(repo: Repo, spec: Pathspec, options: AddOptions = {}): Promise<AddReport> {
   return withLock(repo, async () => {
     const writtenMs = readDiskClock(repo.folder)
     const index = await readIndex(repo)
-    const changes: WorkChange[] = []
-    const found = findChanges(repo, index, spec, {
-      untracked: options.trackedOnly ? 'none' : 'all',
-      hash: false,
-      ignored: options.force === true,
-    })
-    for await (const change of found) {
-      if (change.change === 'skipped') repo.env.onWarning?.(skippedText(change))
-      else changes.push(change)
-    }
-    checkMatched(repo, index, spec, changes)
-    const report = describe(changes)
-    if (options.dryRun || (changes.length === 0 && !(await resolveByStaging(repo, spec.literals)))) return report
+    const changes = await findToAdd(repo, index, spec, options)
+    const ignored = checkNames(repo, { index, spec, changes, options })
+    if (options.dryRun || (changes.length === 0 && !(await resolveByStaging(repo, spec.literals)))) return describe(changes, { index, ignored })
     const stored = await storeFiles(repo, jobsOf(repo, changes))
-    report.stored = stored.added
-    report.failures = stored.failures
+    const report = describe(changes, { index, ignored, stored })
     // A conflict is settled where its file changed or is named itself: adding a folder does not settle what nobody looked at.
-    const merge = await resolveByStaging(repo, [...spec.literals, ...changedPaths(index, changes, stored.files)])
+    const merge = await resolveByStaging(repo, [...spec.literals, ...report.added, ...report.modified, ...report.removed])
     await writeStaged(repo, index, { changes, files: stored.files, failures: stored.failures, writtenMs, merge })
     return report
   })
+}
+
+/** The differences to stage, in path order; one that only the content can tell is settled later, by reading it once. */
+async function findToAdd(repo: Repo, index: Index | undefined, spec: Pathspec, options: AddOptions): Promise<WorkChange[]> {
+  const changes: WorkChange[] = []
+  const found = findChanges(repo, index, spec, {
+    untracked: options.trackedOnly ? 'none' : 'all',
+    hash: options.dryRun === true,
+    ignored: options.force === true,
+  })
+  for await (const change of found) {
+    if (change.change === 'skipped') repo.env.onWarning?.(skippedText(change))
+    else changes.push(change)
+  }
+  return changes
 }
 
 async function writeStaged(
@@ -101,16 +110,6 @@ async function writeStaged(
   await applyChange(repo, { index: { bytes, before: index?.tree, after: tree.id }, merge: staged.merge })
 }
 
-/** The paths of changes that are some: a file may have been looked at and found to be what is staged. */
-function changedPaths(index: Index | undefined, changes: readonly WorkChange[], files: readonly IngestedFile[]): BytePath[] {
-  const same = new Set(files.filter(({ path, hash, kind }) => isStaged(index?.get(path), { hash, kind })).map(({ path }) => path))
-  return changes.map(({ path }) => path).filter((path) => !same.has(path))
-}
-
-function isStaged(entry: IndexEntry | undefined, file: Pick<IngestedFile, 'hash' | 'kind'>): boolean {
-  return entry?.hash === file.hash && entry.kind === file.kind
-}
-
 /** An empty folder's id is found by IndexUpdate. */
 const noId = '' as IngestedFile['id']
 
@@ -126,18 +125,25 @@ export function jobsOf(repo: Repo, changes: readonly WorkChange[]): SizedJob[] {
   return jobs
 }
 
-function describe(changes: readonly WorkChange[]): AddReport {
+/** What is staged of the changes: not what failed, and not what turned out to be staged already. */
+function describe(changes: readonly WorkChange[], { index, ignored, stored }: { index: Index | undefined; ignored: BytePath[]; stored?: StoredFiles }): AddReport {
   const report: AddReport = {
     added: [],
     modified: [],
     removed: [],
     bytes: 0,
-    stored: { objects: 0, rawBytes: 0, storedBytes: 0 },
-    failures: [],
+    stored: stored?.added ?? { objects: 0, rawBytes: 0, storedBytes: 0 },
+    failures: stored?.failures ?? [],
+    ignored,
+  }
+  const left = new Set(report.failures.map(({ path }) => path))
+  for (const { path, hash, kind } of stored?.files ?? []) {
+    const entry = index?.get(path)
+    if (entry?.hash === hash && entry.kind === kind) left.add(path)
   }
   for (const { path, change, kind, stat } of changes) {
     if (change === 'deleted') report.removed.push(path)
-    else {
+    else if (!left.has(path)) {
       ;(change === 'untracked' ? report.added : report.modified).push(path)
       if (kind !== 'directory') report.bytes += stat?.size ?? 0
     }
@@ -145,16 +151,53 @@ function describe(changes: readonly WorkChange[]): AddReport {
   return report
 }
 
-/** Throws where a name that was given matches nothing that changed and nothing that is staged. */
-function checkMatched(repo: Repo, index: Index | undefined, spec: Pathspec, changes: readonly WorkChange[]): void {
-  for (const name of spec.literals) {
-    if (name === '') continue
-    if (changes.some(({ path }) => path === name || isBelow(path, name))) continue
-    if (index && (index.find(name) !== undefined || index.findFolder(name) !== undefined)) continue
-    const shown = pathToText(name)
-    if (lookAt(repo.rootBytes, name) === undefined) throw new DitsError('no-such-path', `'${shown}' is not there`, { hint: 'see: dits status' })
-    throw new DitsError('path-ignored', `'${shown}' is ignored, or holds nothing to add`, { hint: 'add it even so with: dits add --force' })
+/**
+ * Answers which of the given names are ignored. Throws where a name matches
+ * nothing that changed and nothing that is staged, and where all are ignored.
+ */
+function checkNames(
+  repo: Repo,
+  { index, spec, changes, options }: { index: Index | undefined; spec: Pathspec; changes: readonly WorkChange[]; options: AddOptions },
+): BytePath[] {
+  const ignored: BytePath[] = []
+  const guard = new FolderGuard(repo.root)
+  let rules: IgnoreRules | undefined
+  for (const name of spec.names) {
+    if (name.path === '' || isChanged(changes, name) || isStaged(index, name)) continue
+    const shown = pathToText(name.path)
+    if (name.isPattern) throw new DitsError('no-such-path', `'${shown}' matches no file`, { hint: 'see: dits status' })
+    const stats = guard.lookAt(name.path)
+    if (!stats) throw notThere(guard, name.path)
+    if (options.trackedOnly) throw new DitsError('no-such-path', `'${shown}' is not tracked`, { hint: `track it with: dits add ${shown}` })
+    if (!options.force && isIgnored(repo.root, name.path, stats.isDirectory(), (rules ??= ignoreRules(repo)))) ignored.push(name.path)
   }
+  if (ignored.length > 0 && ignored.length === spec.names.length) {
+    const named = ignored.slice(0, 5).map((path) => `'${pathToText(path)}'`).join(', ')
+    throw new DitsError('path-ignored', ignored.length === 1 ? `${named} is ignored` : `everything named is ignored: ${named}`, {
+      hint: 'add it even so with: dits add --force',
+    })
+  }
+  return ignored
+}
+
+function notThere(guard: FolderGuard, path: BytePath): DitsError {
+  const link = foldersAbove(path).find((folder) => guard.lookAt(folder)?.isSymbolicLink())
+  if (link === undefined) return new DitsError('no-such-path', `'${pathToText(path)}' is not there`, { hint: 'see: dits status' })
+  return new DitsError('no-such-path', `'${pathToText(path)}' lies behind the link '${pathToText(link)}'`, { hint: 'add the link itself, or what it leads to' })
+}
+
+/** Whether a name matches any of the changes, which are in path order. */
+function isChanged(changes: readonly WorkChange[], name: PathspecName): boolean {
+  if (name.isPattern) return changes.some(({ path }) => name.matches(path))
+  let low = 0
+  let high = changes.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (comparePathOrder(changes[middle]!.path, name.path) < 0) low = middle + 1
+    else high = middle
+  }
+  const found = changes[low]?.path
+  return found !== undefined && (found === name.path || isBelow(found, name.path))
 }
 
 function skippedText({ path, kind }: WorkChange): string {
