@@ -28,8 +28,8 @@ export const memoryNote = existsSync(timeProgram) ? undefined : `No memory and p
 
 /** Runs a program to its end and answers what it cost. Throws where it fails. */
 export function runMeasured(program: string, args: readonly string[], options: RunOptions): Cost {
-  const figures = path.join(os.tmpdir(), `dits-bench-time-${process.pid}`)
-  const [command, ...before] = memoryNote ? [program] : [timeProgram, '-f', '%e %U %S %M', '-o', figures, program]
+  const figuresFile = path.join(os.tmpdir(), `dits-bench-time-${process.pid}`)
+  const [command, ...before] = memoryNote ? [program] : [timeProgram, '-f', '%e %U %S %M', '-o', figuresFile, program]
   const start = performance.now()
   const result = spawnSync(command!, [...before, ...args], {
     cwd: options.folder,
@@ -39,10 +39,11 @@ export function runMeasured(program: string, args: readonly string[], options: R
   })
   if (options.sync) syncFolder(options.folder)
   const wallMs = performance.now() - start
+  const figures = memoryNote ? {} : takeFigures(figuresFile)
   if (result.error) throw result.error
   if (result.status !== 0) throw new Error(`'${program} ${args.join(' ')}' failed with ${result.status ?? result.signal}: ${result.stderr}`)
   options.onOutput?.(result.stdout)
-  return memoryNote ? { wallMs } : { wallMs, ...readFigures(figures) }
+  return { wallMs, ...figures }
 }
 
 /** The cheapest of several runs: on a shared machine the least disturbed one. */
@@ -85,7 +86,9 @@ export function hasVerb(verb: string): boolean {
   return spawnSync(launcher, ['help', verb], { stdio: 'ignore' }).status === 0
 }
 
-function readFigures(file: string): Omit<Cost, 'wallMs'> {
+/** What time(1) wrote, whose last line has the figures; the file is removed. */
+function takeFigures(file: string): Omit<Cost, 'wallMs'> {
+  if (!existsSync(file)) return {}
   const [, user, system, peak] = readFileSync(file, 'utf8').trim().split('\n').at(-1)!.split(' ').map(Number)
   rmSync(file)
   return { userMs: user! * 1000, systemMs: system! * 1000, peakBytes: peak! * 1024 }

@@ -98,6 +98,8 @@ export async function buildParser(command: Command, rest: readonly string[]): Pr
   const { string, number } = optionsOf(own)
   const positionals = readPositionals(command)
   own.requiresArg([...string, ...number].filter((key) => !positionals.some(({ name }) => name === key)))
+  // A group of their own, because yargs puts groups before what is in none.
+  own.group(ownOptions(own, positionals), 'Options:')
   return addGlobalOptions(own).middleware((argv) => {
     takePositionals(positionals, argv as Record<string, unknown>)
     settleRepeated(own, positionals, argv as Record<string, unknown>)
@@ -171,6 +173,13 @@ function settleRepeated(parser: Argv, positionals: readonly Positional[], argv: 
 
 function camelCase(key: string): string {
   return key.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
+}
+
+/** The names of the declared options, without their aliases. */
+function ownOptions(parser: Argv, positionals: readonly Positional[]): string[] {
+  const { key, alias } = optionsOf(parser)
+  const aliases = new Set(Object.values(alias).flat())
+  return Object.keys(key).filter((name) => !aliases.has(name) && !positionals.some((positional) => positional.name === name))
 }
 
 /** What yargs knows about the declared options; its types leave this out. */

@@ -33,8 +33,11 @@ export async function readDecorations(repo: Repo): Promise<Decorations> {
     const kind = name.startsWith('refs/tags/') ? 'tag' : name.startsWith('refs/heads/') ? 'branch' : 'remote'
     add(kind === 'tag' ? await taggedCommit(repo, id) : id, { kind, name: shortRefName(name) })
   }
+  for (const list of names.values()) list.sort((a, b) => kindOrder.indexOf(a.kind) - kindOrder.indexOf(b.kind))
   return names
 }
+
+const kindOrder: readonly Decoration['kind'][] = ['head', 'tag', 'branch', 'remote']
 
 /** What a tag leads to in the end. */
 async function taggedCommit(repo: Repo, id: Id): Promise<Id> {

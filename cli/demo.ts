@@ -55,9 +55,11 @@ function sayFarewell(stage: Stage, timeMs: number): void {
   stage.say(`  cd ${stage.folder}`)
   const next: [command: string, meaning: string][] = [
     ['dits log', 'what happened'],
+    ['dits du', 'what each version takes'],
     ['rm -r audio && dits status', 'delete something'],
     ['dits restore audio', 'and take it back'],
-    ['dits undo', 'take back what the last command did'],
+    ['dits reset --hard HEAD~1', 'drop the last version'],
+    ['dits undo', 'think better of it'],
   ]
   const width = Math.max(...next.map(([command]) => command.length))
   for (const [command, meaning] of next) stage.say(`  ${command.padEnd(width)}  ${dim(`# ${meaning}`)}`)

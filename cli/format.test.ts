@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { pathFromBytes, pathFromText } from '../core/bytes.ts'
-import { formatAge, formatClock, formatCount, formatDate, formatDuration, formatSize, formatTable, listItem, quotePath } from './format.ts'
+import { formatAge, formatClock, formatCount, formatDate, formatDuration, formatSize, formatTable, listItem, quoteArgument, quotePath } from './format.ts'
 
 describe('a size', () => {
   it.each([
@@ -87,4 +87,15 @@ describe('a path', () => {
     expect(listItem(pathFromText('é\n'), true)).toEqual(Buffer.from('é\n\0'))
     expect(listItem(pathFromText('é\n'), false)).toBe('"é\\n"\n')
   })
+})
+
+it.each([
+  ['HEAD~2', 'HEAD~2'],
+  ['second cut', "'second cut'"],
+  ["it's", "'it'\\''s'"],
+  ['*.mov', "'*.mov'"],
+  ['', "''"],
+  ['a\nb\'c\\', "$'a\\nb\\'c\\\\'"],
+])('an argument %j is written as %s in a shell', (argument, expected) => {
+  expect(quoteArgument(argument)).toBe(expected)
 })

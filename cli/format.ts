@@ -138,6 +138,14 @@ export function listItem(path: BytePath, nul: boolean): Uint8Array | string {
   return nul ? Buffer.concat([pathToBuffer(path), Buffer.of(0)]) : `${quotePath(path)}\n`
 }
 
+/** An argument as one types it in a shell, on one line. */
+export function quoteArgument(argument: string): string {
+  if (/^[\w@%+=:,./~^-]+$/.test(argument)) return argument
+  if (!/[\0-\x1f\x7f]/.test(argument)) return `'${argument.replaceAll("'", "'\\''")}'`
+  const quoted = argument.replace(/[\\']/g, '\\$&').replace(/[\0-\x1f\x7f]/g, (character) => escapes[character.charCodeAt(0)] ?? octalText(character))
+  return `$'${quoted}'`
+}
+
 /** The characters of a byte string read as UTF-8, with every byte that is no part of one as a number. */
 function* decodeKeepingStrays(path: BytePath): Iterable<string | number> {
   for (let at = 0; at < path.length; ) {

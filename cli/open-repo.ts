@@ -20,9 +20,10 @@ export async function describeWorld(context: Context): Promise<CoreEnvironment> 
     zoneMinutes: environment.zoneMinutes(environment.now()),
     threads: Number(environment.variables['DITS_THREADS']) || availableParallelism(),
     person: {
-      name: environment.authorName ?? userInfo().username,
-      email: environment.authorEmail ?? `${userInfo().username}@${hostname()}`,
+      name: userInfo().username,
+      email: `${userInfo().username}@${hostname()}`,
     },
+    author: { name: environment.authorName, email: environment.authorEmail },
     userConfig: await readIfThere(environment.configFile),
     userIgnore: await readIfThere(join(folder, 'ignore')),
     command: context.commandLine,

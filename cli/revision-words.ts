@@ -144,7 +144,7 @@ export async function findContent(context: Context, repo: Repo, word: string): P
 async function contentAt(context: Context, repo: Repo, version: string, name: string): Promise<Revision> {
   const isRelative = /^\.\.?(\/|$)/.test(name)
   const path = isRelative ? pathOf(context, repo, name) : resolvePath(pathFromArgument(name), rootPath)
-  const tree = version === '' ? (await readIndex(repo))?.tree : (await parseRevision(revisionContext(repo), `${version}^{tree}`)).id
+  const tree = version === '' ? (await readIndex(repo))?.tree : await treeOfVersion(repo, version)
   const entry = tree && (await entryAtPath(repo.objects, tree, path))
   if (entry) return { id: entry.id, kind: entry.content, path, entry }
   throw new DitsError('unknown-path', `'${name}' ${version === '' ? 'is not staged' : `does not exist in '${version}'`}`, {
@@ -152,11 +152,16 @@ async function contentAt(context: Context, repo: Repo, version: string, name: st
   })
 }
 
+/** A version first, so that what is wrong with it is said in the words that were typed. */
+async function treeOfVersion(repo: Repo, version: string): Promise<Id> {
+  await parseRevision(revisionContext(repo), version)
+  return (await parseRevision(revisionContext(repo), `${version}^{tree}`)).id
+}
+
 /** The directory or file that a word names; tags and commits stand for their trees. */
 export async function findEntry(context: Context, repo: Repo, word: string): Promise<TreeEntry> {
   const found = await findContent(context, repo, word)
   if (found.entry) return found.entry
   if (found.kind === 'manifest' || found.kind === 'chunk' || found.kind === 'list') return entryOfObject(repo.objects, found)
-  const { id } = await parseRevision(revisionContext(repo), `${word}^{tree}`)
-  return (await entryAtPath(repo.objects, id, rootPath))!
+  return (await entryAtPath(repo.objects, await treeOfVersion(repo, word), rootPath))!
 }

@@ -54,13 +54,13 @@ export function pathOf(context: Context, repo: Repo, name: string): BytePath {
   return resolvePath(pathFromArgument(name), prefixOf(context, repo))
 }
 
-/** The path as seen from the folder in which the person stands: with '../' where it is elsewhere. */
+/** The path as seen from the folder in which the person stands: with '../' where it is elsewhere, '.' for that folder itself. */
 export function seenFrom(prefix: BytePath, path: BytePath): BytePath {
   if (prefix === '') return path
   const [here, there] = [prefix.split('/'), path.split('/')]
   let shared = 0
   while (shared < here.length && here[shared] === there[shared]) shared++
-  return ('../'.repeat(here.length - shared) + there.slice(shared).join('/')) as BytePath
+  return ('../'.repeat(here.length - shared) + there.slice(shared).join('/') || '.') as BytePath
 }
 
 /** Up to this many objects, all indexes are at hand, and asking for a prefix costs next to nothing. */

@@ -6,6 +6,7 @@ import type { Command } from './command.ts'
 import type { Context } from './context.ts'
 import { readEnvironment } from './environment.ts'
 import { similarVerbs, verbOf } from './find-verb.ts'
+import { quoteArgument } from './format.ts'
 import { listenForInterrupts, type Interrupts } from './interrupt.ts'
 import { openRepo } from './open-repo.ts'
 import { openOutput, type Output } from './output.ts'
@@ -54,7 +55,7 @@ function openTerminal(argv: readonly string[]): Terminal {
     verbose: false,
     quiet: false,
     color: undefined,
-    commandLine: ['dits', ...argv].join(' '),
+    commandLine: ['dits', ...argv.map(quoteArgument)].join(' '),
     progress: { start: () => ({ advance() {}, moveTo() {}, setTotal() {}, finish() {} }), clear() {} },
     interrupts: listenForInterrupts(),
   }

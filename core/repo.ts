@@ -24,6 +24,8 @@ export interface Environment {
   threads: number
   /** Who commits; a repository's or user's configuration comes before it where it is set. */
   person: { name: string; email: string }
+  /** Who commits this time, before any configuration. */
+  author?: { name: string | undefined; email: string | undefined } | undefined
   /** Text of the user's own configuration and ignore files; '' where there are none. */
   userConfig: string
   userIgnore: string
@@ -160,11 +162,11 @@ export async function openWriter(repo: Repo, objects = 64): Promise<PackedWriter
   return new PackedWriter(repo.store, repo.objects.packs, session)
 }
 
-/** Who commits now: from the configuration, else from the environment. */
+/** Who commits now: who was said to this time, else who the configuration names, else whoever is at the machine. */
 export function currentPerson(repo: Repo): Person {
   return {
-    name: repo.config.get('user.name') ?? repo.env.person.name,
-    email: repo.config.get('user.email') ?? repo.env.person.email,
+    name: repo.env.author?.name ?? repo.config.get('user.name') ?? repo.env.person.name,
+    email: repo.env.author?.email ?? repo.config.get('user.email') ?? repo.env.person.email,
     timeMs: repo.env.now(),
     zoneMinutes: repo.env.zoneMinutes,
   }

@@ -82,7 +82,7 @@ function askEditor(context: Context, start: string): string {
 
 async function show(context: Context, repo: Repo, { id, commit, branch, before }: CommitReport): Promise<void> {
   let changed = 0
-  for await (const change of changesBetween(repo.objects, before, commit.tree, { renames: false })) if (change) changed++
+  for await (const change of changesBetween(repo.objects, before, commit.tree)) if (change) changed++
   const name = branch ? shortRefName(branch) : 'detached HEAD'
   if (context.json) {
     context.stdout.json({ id, branch: branch ? name : null, tree: commit.tree, parents: commit.parents, message: commit.message, changed })

@@ -1,11 +1,11 @@
 import { pathToText } from '../../core/bytes.ts'
-import { readCommit } from '../../core/changing/head.ts'
+import { readCommit, readCurrentHead } from '../../core/changing/head.ts'
 import { DitsError } from '../../core/errors.ts'
 import type { Repo } from '../../core/repo.ts'
-import { costOfFolder, costOfVersions, type FolderCost, type VersionCost } from '../../core/usage.ts'
+import { costOfFolder, costOfVersions, measureStore, type FolderCost, type StoreSize, type VersionCost } from '../../core/usage.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
-import { formatSize, formatTable, quotePath } from '../format.ts'
+import { formatAmount, formatSize, formatTable, quotePath } from '../format.ts'
 import { findCommit, pathOf, shortId } from '../revisions.ts'
 
 interface DuArguments {
@@ -24,7 +24,13 @@ export const command: Command<DuArguments> = {
 (new content, and the lists and folders that describe it). With a path or --folders:
 for each entry of the folder its size, what it takes alone, and what no entry above it
 in the list shares. With --json: a line a version {id, message, plainBytes,
-contentBytes, structureBytes}, or an entry {path, kind, plainBytes, aloneBytes, ownBytes}.`,
+contentBytes, structureBytes} and at the end {store: {packs, objects, packBytes,
+indexBytes, otherBytes}}; or a line an entry {path, kind, plainBytes, aloneBytes, ownBytes}.`,
+  examples: [
+    ['du', 'what each version added'],
+    ['du --folders', 'which folders cost most'],
+    ['du --rev=v1.0 clips', 'what a folder of a version costs, file by file'],
+  ],
   options: (yargs) =>
     yargs
       .positional('path', { type: 'string', describe: 'a folder or file' })
@@ -33,8 +39,12 @@ contentBytes, structureBytes}, or an entry {path, kind, plainBytes, aloneBytes, 
 
   async run(context, args) {
     const repo = await context.openRepo()
+    if (!args.folders && args.path === undefined) {
+      const isEmpty = args.rev === 'HEAD' && (await readCurrentHead(repo)).id === undefined
+      const costs = isEmpty ? [] : await costOfVersions(repo, await findCommit(repo, args.rev))
+      return showVersions(context, costs, await measureStore(repo))
+    }
     const start = await findCommit(repo, args.rev)
-    if (!args.folders && args.path === undefined) return showVersions(context, await costOfVersions(repo, start))
     const path = pathOf(context, repo, args.path ?? '.')
     const rows = await costOfFolder(repo, (await readCommit(repo, start)).tree, path)
     if (rows.length === 0) throw new DitsError('no-such-path', `'${pathToText(path)}' is not in '${args.rev}'`, { hint: 'see: dits ls-tree -r' })
@@ -42,11 +52,12 @@ contentBytes, structureBytes}, or an entry {path, kind, plainBytes, aloneBytes, 
   },
 }
 
-function showVersions(context: Context, costs: readonly VersionCost[]): void {
+function showVersions(context: Context, costs: readonly VersionCost[], store: StoreSize): void {
   if (context.json) {
     for (const { id, commit, plainBytes, contentBytes, structureBytes } of costs) {
       context.stdout.json({ id, message: commit.message, plainBytes, contentBytes, structureBytes })
     }
+    context.stdout.json({ store })
     return
   }
   const rows = costs.map(({ id, commit, plainBytes, contentBytes, structureBytes }) => [
@@ -59,9 +70,11 @@ function showVersions(context: Context, costs: readonly VersionCost[]): void {
   const total = costs.reduce((sum, cost) => sum + cost.contentBytes + cost.structureBytes, 0)
   const copies = costs.reduce((sum, cost) => sum + cost.plainBytes, 0)
   const header = ['version', 'size', 'added', 'of that lists', 'message']
-  for (const line of formatTable([header, ...rows], ['left', 'right', 'right', 'right', 'left'])) context.stdout.line(line)
-  const plural = costs.length === 1 ? 'version' : 'versions'
-  context.stdout.line(`${costs.length} ${plural}: ${formatSize(total)} in the store; as plain copies ${formatSize(copies)}.`)
+  const lines = costs.length === 0 ? [] : formatTable([header, ...rows], ['left', 'right', 'right', 'right', 'left'])
+  for (const line of lines) context.stdout.line(line)
+  const { packBytes, indexBytes, otherBytes, objects } = store
+  context.stdout.line(`${formatAmount(costs.length, 'version')}: ${formatSize(total)} in the store; as plain copies ${formatSize(copies)}.`)
+  context.stdout.line(`The whole store: ${formatSize(packBytes + indexBytes + otherBytes)}, ${formatAmount(objects, 'object')}.`)
 }
 
 function showFolders(context: Context, repo: Repo, rows: readonly FolderCost[]): void {

@@ -109,8 +109,10 @@ function showLong(context: Context, report: StatusReport): void {
   if (staged.length > 0) {
     stdout.line('\nChanges to be committed:\n  (use "dits restore --staged FILE..." to unstage)')
     for (const { kind, path, from, before, after } of staged) {
-      const name = from === undefined ? quotePath(path) : `${quotePath(from)} -> ${quotePath(path)}`
-      stdout.line(colors.green(`\t${stagedWords[kind].padEnd(14)}${name}`) + colors.dim(sizes(before?.size, after?.size)))
+      const isFolder = (after ?? before)?.kind === 'directory'
+      const name = from === undefined ? `${quotePath(path)}${isFolder ? '/' : ''}` : `${quotePath(from)} -> ${quotePath(path)}`
+      const word = isFolder && kind === 'added' ? 'new folder:' : stagedWords[kind]
+      stdout.line(colors.green(`\t${word.padEnd(14)}${name}`) + (isFolder ? '' : colors.dim(sizes(before?.size, after?.size))))
     }
   }
   const conflicts = new Set<string>(merge?.conflicts.map(({ path }) => path))

@@ -1,5 +1,5 @@
 import { readCommit, readCurrentHead } from '../../core/changing/head.ts'
-import { switchTo, type SwitchReport } from '../../core/changing/switch.ts'
+import { switchTo, wasCutOff, type SwitchReport } from '../../core/changing/switch.ts'
 import { DitsError } from '../../core/errors.ts'
 import type { Id } from '../../core/objects/id.ts'
 import type { Head } from '../../core/refs/refs.ts'
@@ -59,7 +59,9 @@ export async function go(context: Context, repo: Repo, target: { id: Id; head: H
 export async function createAndGo(context: Context, repo: Repo, target: { name: string; start: string | undefined; force: boolean }): Promise<void> {
   const branch = `refs/heads/${target.name}`
   checkRefName(branch)
-  if (await repo.refs.read(branch)) throw new DitsError('branch-exists', `a branch '${target.name}' exists already`, { hint: `go to it with: dits switch ${target.name}` })
+  const there = await repo.refs.read(branch)
+  if (there && (await wasCutOff(repo, branch))) return go(context, repo, { id: there, head: { branch }, force: target.force })
+  if (there) throw new DitsError('branch-exists', `a branch '${target.name}' exists already`, { hint: `go to it with: dits switch ${target.name}` })
   const id = target.start === undefined ? (await readCurrentHead(repo)).id : await findCommit(repo, target.start)
   if (id) return go(context, repo, { id, head: { branch }, create: true, force: target.force })
   await moveUnbornHead(repo, branch)

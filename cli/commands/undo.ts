@@ -14,18 +14,20 @@ export const command: Command<UndoArguments> = {
   description: `Takes back what the last command moved: branches, what was staged, and files of the
 working tree, with the uncommitted work that was replaced. Called again, it goes
 further back. 'dits oplog' shows what there is to take back.
-With --json: {operation, command, written, removed, broughtBack}.`,
-  options: (yargs) => yargs.option('redo', { type: 'boolean', default: false, describe: 'take back the last undo' }),
+Files that were changed since are kept for 'dits undo --redo'.
+With --json: {operation, command, written, removed, broughtBack, saved}.`,
+  options: (yargs) => yargs.option('redo', { type: 'boolean', default: false, describe: 'take back the last undo; again: the one before' }),
 
   async run(context, args) {
     const report = await undo(await context.openRepo(), args)
-    const { operation, written, removed, broughtBack } = report
-    if (context.json) context.stdout.json({ operation: operation.seq, command: operation.command, written, removed, broughtBack })
+    const { operation, written, removed, broughtBack, saved } = report
+    if (context.json) context.stdout.json({ operation: operation.seq, command: operation.command, written, removed, broughtBack, saved })
     else if (!context.quiet) {
       context.stdout.line(`Took back operation ${operation.seq}: ${operation.command}`)
       if (written + removed + broughtBack > 0) {
         context.stdout.line(`${formatAmount(written + broughtBack, 'file')} written, ${removed} removed`)
       }
+      if (saved) context.stdout.line('Files that had been changed since were replaced; they come back with: dits undo --redo')
     }
   },
 }

@@ -64,6 +64,7 @@ async function showCost(stage: Stage): Promise<void> {
 
 async function travel(stage: Stage): Promise<void> {
   const [first, , last] = stage.versions
+  stage.ditsInFull('log', '--oneline')
   stage.dits('switch', '--detach', 'HEAD~2')
   prove(stage, first!)
   stage.dits('switch', 'main')

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import type { Colors } from '../colors.ts'
-import { formatDuration } from '../format.ts'
+import { formatDuration, quoteArgument } from '../format.ts'
 import type { Version } from './version.ts'
 
 /** What the chapters of the demo play on: a folder, a screen, and dits itself. */
@@ -87,9 +87,4 @@ function runDits(launcher: string, args: readonly string[], folder: string): str
   if (error) throw new DemoFailure(`'${launcher}' cannot be started: ${error.message}`)
   if (status !== 0) throw new DemoFailure(`'dits ${args.join(' ')}' ended with ${signal ?? `exit code ${status}`}\n${stderr.trim()}`)
   return (stdout.trim() || stderr.trim()).split('\n').map((line) => line.trim()).filter((line) => line !== '')
-}
-
-/** An argument as one types it in a shell. */
-function quoteArgument(argument: string): string {
-  return /^[\w@%+=:,./~^-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`
 }

@@ -49,10 +49,18 @@ export async function renameBranch(repo: Repo, from: string, to: string, options
     const head = current.branch === source ? { head: { before: current.head, after: { branch: target } } } : {}
     if (!id && !('head' in head)) throw new DitsError('unknown-branch', `there is no branch '${from}'`, { hint: 'see: dits branch' })
     const there = await repo.refs.read(target)
-    if (there && !options.force) throw new DitsError('branch-exists', `a branch '${to}' exists already`, { hint: 'replace it with: dits branch -M' })
-    const moves = id ? [{ name: target, ...(there ? { before: there } : {}), after: id }, { name: source, before: id }] : []
+    if (there && !options.force && !(await wasCutOff(repo, source, target))) throw new DitsError('branch-exists', `a branch '${to}' exists already`, { hint: 'replace it with: dits branch -M' })
+    const moves = id ? [...(there === id ? [] : [{ name: target, ...(there ? { before: there } : {}), after: id }]), { name: source, before: id }] : []
     await applyChange(repo, { refs: moves, ...head })
   })
+}
+
+/** True where the last operation was this renaming, and ended between making the new name and moving HEAD. */
+async function wasCutOff(repo: Repo, source: string, target: string): Promise<boolean> {
+  const [made, gone] = (await repo.oplog.latest())?.refs ?? []
+  if (made?.name !== target || made.before !== undefined || gone?.name !== source || gone.after !== undefined) return false
+  const left = await repo.refs.read(source)
+  return (await repo.refs.read(target)) === made.after && (left === undefined || left === gone.before)
 }
 
 /** Sets the branch of a repository without commits. */

@@ -56,3 +56,19 @@ export async function switchTo(repo: Repo, target: { id: Id; head: Head; create?
     }
   })
 }
+
+/**
+ * True where the last operation made this branch and was going there, but was
+ * cut off before HEAD moved: making it again has only to go there.
+ */
+export async function wasCutOff(repo: Repo, branch: string): Promise<boolean> {
+  const last = await repo.oplog.latest()
+  const { before, after } = last?.head ?? {}
+  if (!last || !before || !after || !('branch' in after) || after.branch !== branch) return false
+  const made = last.refs.find((move) => move.name === branch && move.before === undefined)
+  return made?.after !== undefined && made.after === (await repo.refs.read(branch)) && sameHead(before, await repo.refs.readHead())
+}
+
+function sameHead(a: Head, b: Head): boolean {
+  return 'branch' in a ? 'branch' in b && a.branch === b.branch : 'id' in b && a.id === b.id
+}

@@ -30,6 +30,8 @@ export interface UndoReport {
   removed: number
   /** Uncommitted files that came back. */
   broughtBack: number
+  /** True where files that were changed since were replaced. */
+  saved: boolean
 }
 
 /**
@@ -61,7 +63,7 @@ export async function undo(repo: Repo, options: UndoOptions): Promise<UndoReport
     if (!trees) {
       await recordChange(repo, inverse)
       await makeChange(repo, moving)
-      return { operation, written: 0, removed: 0, broughtBack: 0 }
+      return { operation, written: 0, removed: 0, broughtBack: 0, saved: false }
     }
     const staged = { before: operation.staged.after ?? index?.tree, after: trees.staged }
     const isPlain = trees.from === staged.before && trees.to === staged.after
@@ -69,7 +71,7 @@ export async function undo(repo: Repo, options: UndoOptions): Promise<UndoReport
     const update = await bringFiles(repo, { index, trees, change, force: options.force === true })
     const bytes = trees.staged === trees.to ? update.index : await indexFromTree(repo.objects, trees.staged, decodeIndex(update.index))
     await makeChange(repo, { ...moving, index: { ...staged, bytes } })
-    return { operation, written: update.written, removed: update.removed, broughtBack: trees.broughtBack }
+    return { operation, written: update.written, removed: update.removed, broughtBack: trees.broughtBack, saved: update.saved !== undefined }
   })
 }
 
@@ -175,11 +177,11 @@ async function withFiles(repo: Repo, tree: Id, saved: Id, known: Index | undefin
 async function bringFiles(
   repo: Repo,
   job: { index: Index | undefined; trees: UndoTrees; change: PlannedChange; force: boolean },
-): Promise<Pick<UpdateResult, 'index' | 'written' | 'removed'>> {
+): Promise<UpdateResult> {
   const { index, trees, change, force } = job
   if (!trees.touchesFiles) {
     await recordChange(repo, change)
-    return { index: await indexFromTree(repo.objects, trees.to, index), written: 0, removed: 0 }
+    return { index: await indexFromTree(repo.objects, trees.to, index), written: 0, removed: 0, saved: undefined }
   }
   const from = index?.tree === trees.from ? index : decodeIndex(await indexFromTree(repo.objects, trees.from, index))
   let recorded = false

@@ -18,9 +18,10 @@ import { isToBeRemoved, planUpdate, type Step } from './plan-update.ts'
 /**
  * What to do where a file that must be written or removed holds work that is
  * not staged: `refuse`, changing nothing; or `save` it in the store first, so
- * that undo can bring it back, and go on.
+ * that undo can bring it back, and go on. `save-tracked` refuses where the file
+ * is not tracked.
  */
-export type UncommittedPolicy = 'refuse' | 'save'
+export type UncommittedPolicy = 'refuse' | 'save' | 'save-tracked'
 
 export interface UpdateOptions {
   policy: UncommittedPolicy
@@ -58,14 +59,15 @@ const removalsPerTurn = 256
  * still stands, and the same command can be run again: what is in place already
  * is recognised by its content.
  *
- * Throws `would-overwrite` naming the files where the policy is `refuse`, and
+ * Throws `would-overwrite` naming the files where the policy refuses, and
  * what saving throws; nothing was changed then.
  */
 export async function updateWorktree(repo: Repo, index: Index | undefined, target: Id, options: UpdateOptions): Promise<UpdateResult> {
   const foldsCase = detectFoldsCase(repo.folder)
   const steps = await planUpdate(repo, index, target, { also: options.also ?? new Set(), foldsCase })
   const precious = steps.filter((step) => step.precious)
-  if (precious.length > 0 && options.policy === 'refuse') throw wouldOverwrite(precious, options.hint ?? hintDefault)
+  const refused = options.policy === 'save' ? [] : precious.filter(({ before }) => options.policy === 'refuse' || !before)
+  if (refused.length > 0) throw wouldOverwrite(refused.map((step) => step.path), options.hint)
   const saved = await saveFiles(repo, precious.map((step) => step.path))
   await options.begin?.(saved, steps.length)
   const placer = new Placer(repo.root, { foldsCase })
@@ -126,10 +128,9 @@ function patchStats(index: Index, stats: ReadonlyMap<BytePath, FileStat>, writte
   return patch.finish({ writtenMs })
 }
 
-const hintDefault = 'commit it, or put it aside with: dits stash; then try again'
-
-function wouldOverwrite(steps: readonly Step[], hint: string): DitsError {
-  const names = steps.slice(0, 10).map((step) => `'${pathToText(step.path)}'`)
-  const more = steps.length > names.length ? ` and ${steps.length - names.length} more` : ''
+/** The error that names files with uncommitted work that are in the way. */
+export function wouldOverwrite(paths: readonly BytePath[], hint = 'commit it, or put it aside with: dits stash; then try again'): DitsError {
+  const names = paths.slice(0, 10).map((path) => `'${pathToText(path)}'`)
+  const more = paths.length > names.length ? ` and ${paths.length - names.length} more` : ''
   return new DitsError('would-overwrite', `uncommitted work would be overwritten: ${names.join(', ')}${more}`, { hint })
 }

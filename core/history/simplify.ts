@@ -28,14 +28,43 @@ export async function simplifyHistory(
   }
   /** For each commit: itself where it is wanted, otherwise the nearest wanted ones below it. */
   const nearest = new Map<Id, Id[]>()
-  const below = (parents: readonly Id[]): Id[] => [...new Set(parents.flatMap((parent) => nearest.get(parent) ?? []))]
-  const simplified: SimplifiedCommit[] = []
+  const made = new Simplified()
   // From the oldest, so that what a commit leads to is known when it comes.
   for (const { id, parents } of walked.reverse()) {
     const item = kept.get(id)
-    const reached = below(parents)
+    const reached = made.withoutAncestors([...new Set(parents.flatMap((parent) => nearest.get(parent) ?? []))])
     nearest.set(id, item ? [id] : reached)
-    if (item) simplified.push({ ...item, parents: reached })
+    if (item) made.add({ ...item, parents: reached })
   }
-  return simplified.reverse()
+  return made.commits.reverse()
+}
+
+/** The simplified history as it is made, from its oldest commit. */
+class Simplified {
+  readonly commits: SimplifiedCommit[] = []
+  readonly #places = new Map<Id, number>()
+
+  add(commit: SimplifiedCommit): void {
+    this.#places.set(commit.id, this.commits.push(commit) - 1)
+  }
+
+  /** Those of some commits that none of the others leads to: a line to the others would say nothing new. */
+  withoutAncestors(ids: readonly Id[]): Id[] {
+    return ids.length < 2 ? [...ids] : ids.filter((id) => !ids.some((other) => other !== id && this.#leadsTo(other, id)))
+  }
+
+  #leadsTo(from: Id, to: Id): boolean {
+    const place = this.#places.get(to)!
+    const seen = new Set<Id>()
+    const open = [from]
+    for (let id = open.pop(); id !== undefined; id = open.pop()) {
+      if (id === to) return true
+      const at = this.#places.get(id)!
+      // What lies below `to` in the order cannot lead up to it.
+      if (at < place || seen.has(id)) continue
+      seen.add(id)
+      open.push(...this.commits[at]!.parents)
+    }
+    return false
+  }
 }

@@ -109,6 +109,7 @@ async function* ingestInThreads(jobs: readonly SizedJob[], options: IngestOption
   }
 }
 
-function sumAdded(a: Added, b: Added): Added {
+/** What two ingests added together. */
+export function sumAdded(a: Added, b: Added): Added {
   return { objects: a.objects + b.objects, rawBytes: a.rawBytes + b.rawBytes, storedBytes: a.storedBytes + b.storedBytes }
 }

@@ -62,11 +62,11 @@ export async function placeBeside(repo: Repo, conflicts: readonly OpenConflict[]
   })
 }
 
-/** Removes their versions that `after` no longer lists. */
+/** Removes their versions that `before`, or what was open before it, listed and `after` does not. */
 export async function removeBeside(repo: Repo, before: MergeState, after: MergeState | undefined): Promise<void> {
   const kept = new Set(after?.conflicts.map(({ beside }) => beside))
   const placer = new Placer(repo.root)
-  for (const conflict of before.conflicts) {
+  for (const conflict of [...before.conflicts, ...(before.previous?.conflicts ?? [])]) {
     const { beside } = conflict
     if (beside === undefined || kept.has(beside) || !lookAt(repo.rootBytes, beside)) continue
     if (await isBesideEdited(repo, conflict)) {

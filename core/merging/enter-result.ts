@@ -1,6 +1,7 @@
+import type { BytePath } from '../bytes.ts'
 import { headMove, readCurrentHead, type CurrentHead, type HeadMove } from '../changing/head.ts'
 import { applyChange } from '../changing/operation.ts'
-import { updateWorktree } from '../changing/update-worktree.ts'
+import { updateWorktree, wouldOverwrite } from '../changing/update-worktree.ts'
 import { hasCode } from '../errors.ts'
 import type { Conflict } from '../history/merge-trees.ts'
 import type { PathEntry } from '../history/renames.ts'
@@ -8,6 +9,7 @@ import type { Id } from '../objects/id.ts'
 import type { RefMove } from '../oplog.ts'
 import type { Repo } from '../repo.ts'
 import { readIndex } from '../staging/stage.ts'
+import { checkUnchanged } from '../worktree/content-hash.ts'
 import { decodeIndex, type Index } from '../worktree/index-file.ts'
 import { indexFromTree } from '../worktree/index-tree.ts'
 import { planBeside } from './beside-files.ts'
@@ -31,7 +33,7 @@ export interface Entered {
 }
 
 /** What a command found out; the rest of the state follows from where it began. */
-export type Result = Omit<MergeState, 'phase' | 'from' | 'original' | 'conflicts'> & {
+export type Result = Omit<MergeState, 'phase' | 'from' | 'original' | 'conflicts' | 'previous'> & {
   conflicts: readonly Conflict[]
   /** True where it waits for a person though nothing is in conflict. */
   waits?: boolean
@@ -51,6 +53,7 @@ export type Result = Omit<MergeState, 'phase' | 'from' | 'original' | 'conflicts
  * changes are in the way.
  */
 export async function enterResult(repo: Repo, start: Start, result: Result): Promise<Entered> {
+  await refuseWorkedIn(repo, start, result)
   const state = await stateOf(repo, start, result)
   const noted = await readMergeState(repo)
   await writeMergeState(repo, state)
@@ -62,6 +65,17 @@ export async function enterResult(repo: Repo, start: Start, result: Result): Pro
     else repo.env.onWarning?.(`the ${state.command} was interrupted half-way: run it again to go on, or give it up with: dits ${state.command} --abort`)
     throw error
   }
+}
+
+/** A file that will be in conflict stays as it is on disk; with uncommitted changes in it, it would be no version of ours. */
+async function refuseWorkedIn(repo: Repo, { index, previous }: Start, { conflicts }: Result): Promise<void> {
+  const paths: BytePath[] = []
+  const signal = repo.env.signal && { signal: repo.env.signal }
+  for (const { path } of previous ? [] : conflicts) {
+    const entry = index?.get(path)
+    if (entry && (await checkUnchanged(repo.root, entry, signal)) !== 'same') paths.push(path)
+  }
+  if (paths.length > 0) throw wouldOverwrite(paths)
 }
 
 /**
@@ -86,11 +100,12 @@ async function moveBack(repo: Repo, { branch, id }: CurrentHead, to: Id | undefi
   else if (to) await repo.refs.writeHead({ id: to })
 }
 
-async function putInPlace(repo: Repo, { current, index, previous }: Start, state: MergeState): Promise<Entered> {
+async function putInPlace(repo: Repo, { current, index }: Pick<Start, 'current' | 'index'>, state: MergeState): Promise<Entered> {
+  const { previous, ...rest } = state
   const { disk, staged, from } = state
   const update = await updateWorktree(repo, index, disk, { policy: 'refuse' })
   const bytes = staged === disk ? update.index : await indexFromTree(repo.objects, staged, decodeIndex(update.index))
-  const after: MergeState | undefined = state.phase === 'opening' ? { ...state, phase: 'open' } : undefined
+  const after: MergeState | undefined = state.phase === 'opening' ? { ...rest, phase: 'open' } : undefined
   const moves: HeadMove = state.head && state.head !== current.id ? headMove(current, state.head) : {}
   await applyChange(repo, {
     ...moves,
@@ -118,6 +133,7 @@ async function stateOf(repo: Repo, { current, index, previous }: Start, result: 
     conflicts: await planBeside(repo, repo.objects, result.disk, { head: result.heads[0] ?? result.request[0]!, conflicts: open }),
     from,
     original: previous?.original ?? from,
+    ...(previous ? { previous } : {}),
   }
 }
 

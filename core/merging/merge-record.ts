@@ -12,7 +12,7 @@ import type { ConflictSide, MergeMove, MergeStart, MergeState, OpenConflict, Pic
  * nanoseconds as decimal strings.
  */
 export function stateToJson(state: MergeState): unknown {
-  return { ...state, conflicts: state.conflicts.map(conflictToJson) }
+  return { ...state, conflicts: state.conflicts.map(conflictToJson), previous: state.previous && stateToJson(state.previous) }
 }
 
 export function moveToJson({ before, after, settled, reopened }: MergeMove): unknown {
@@ -52,8 +52,16 @@ export function parseMergeState(value: unknown): MergeState {
     staged: asId(fields['staged']),
     from: asStart(fields['from']),
     original: asStart(fields['original']),
+    ...optional('previous', fields['previous'], parsePrevious),
     ...optional('drops', fields['drops'], asText),
   }
+}
+
+/** What was open before has nothing before it. */
+function parsePrevious(value: unknown): MergeState {
+  const { previous, ...state } = asObject(value)
+  if (previous !== undefined) throw new Error('a state is nested too deep')
+  return parseMergeState(state)
 }
 
 /** Reads what `moveToJson` made. Throws an Error that says what is wrong. */

@@ -68,6 +68,8 @@ export interface MergeState {
   from: MergeStart
   /** HEAD and the staged tree that `--abort` goes back to. */
   original: MergeStart
+  /** While this is put in place: the merge that was open until now, and goes on with this. */
+  previous?: MergeState
   /** The ref of the stash entry that goes when everything is in place. */
   drops?: string
 }
@@ -148,6 +150,7 @@ export function* objectsOfState(state: MergeState): Iterable<{ kind: ObjectKind;
   }
   for (const id of [state.disk, state.staged, state.from.staged, state.original.staged]) if (id) yield { kind: 'tree', id }
   yield* objectsOfConflicts(state.conflicts)
+  if (state.previous) yield* objectsOfState(state.previous)
 }
 
 /** The same for a move. */

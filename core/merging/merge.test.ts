@@ -130,6 +130,14 @@ describe('merging beside uncommitted changes', () => {
     expect(await readMergeState(test.repo)).toBeUndefined()
   })
 
+  it('changes nothing where a file that would be in conflict was changed', async () => {
+    await diverged({ a: '1' }, { a: '2' }, { a: '3', c: '3' })
+    await test.write({ a: 'my work' })
+    await expect(merge()).rejects.toMatchObject({ code: 'would-overwrite' })
+    expect(await test.disk()).toEqual({ a: 'my work' })
+    expect(await readMergeState(test.repo)).toBeUndefined()
+  })
+
   it('changes nothing where an untracked file is in the way', async () => {
     await diverged({ a: '1' }, { b: '1' }, { c: '2' })
     await test.write({ c: 'mine' })

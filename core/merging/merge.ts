@@ -79,7 +79,7 @@ async function forward(repo: Repo, start: Start, target: MergeTarget): Promise<E
 
 async function mergeTrue(repo: Repo, start: Start, target: MergeTarget, options: MergeOptions): Promise<Entered> {
   const ours = start.current.id
-  if (!ours) throw new DitsError('no-commit-yet', 'there is no commit yet to merge into', { hint: 'leave out --no-ff' })
+  if (!ours) throw new DitsError('no-commits', 'there is no commit yet to merge into', { hint: 'leave out --no-ff' })
   const bench = await openWorkbench(repo)
   const merged = await mergeCommits(bench.reader, bench.emit, {
     ours,

@@ -28,6 +28,8 @@ export function spec(...paths: string[]) {
 export class TestRepo {
   readonly warnings: string[] = []
   repo: Repo
+  /** What has to be closed; a test may put another repository over it. */
+  #opened: Repo | undefined
   #now = 1_700_000_000_000
 
   private constructor(repo: Repo) {
@@ -37,7 +39,8 @@ export class TestRepo {
   static async create(files: Files): Promise<TestRepo> {
     const root = mkdtempSync(join(tmpdir(), 'dits-merging-'))
     const test = new TestRepo(undefined as unknown as Repo)
-    test.repo = await initRepo(root, { branch: 'main', env: test.env() })
+    test.#opened = await initRepo(root, { branch: 'main', env: test.env() })
+    test.repo = test.#opened
     await test.commit('first', files)
     return test
   }
@@ -56,16 +59,27 @@ export class TestRepo {
     }
   }
 
+  get root(): string {
+    return this.repo.root
+  }
+
   /** The repository as another command would open it. */
   async reopen(more: Partial<Environment> = {}): Promise<Repo> {
-    await closeRepo(this.repo)
-    this.repo = await openRepo(this.repo.root, this.env(more))
+    await this.pause()
+    this.#opened = await openRepo(this.root, this.env(more))
+    this.repo = this.#opened
     return this.repo
   }
 
+  /** Closes the repository, until `reopen`. */
+  async pause(): Promise<void> {
+    if (this.#opened) await closeRepo(this.#opened)
+    this.#opened = undefined
+  }
+
   async remove(): Promise<void> {
-    await closeRepo(this.repo)
-    rmSync(this.repo.root, { recursive: true, force: true })
+    await this.pause()
+    rmSync(this.root, { recursive: true, force: true })
   }
 
   path(path: string): string {

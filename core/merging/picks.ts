@@ -44,7 +44,7 @@ export interface PickReport {
  *
  * Throws `would-overwrite`, `staged-changes`, `is-a-merge` and `no-such-parent`
  * (a merge commit needs `mainline`, which parent to compare with),
- * `no-commit-yet`, `merge-in-progress`, `merge-interrupted`.
+ * `no-commits`, `merge-in-progress`, `merge-interrupted`.
  */
 export async function pickCommits(repo: Repo, command: PickCommand, commits: readonly Id[], options: PickOptions): Promise<PickReport> {
   return withLock(repo, async () => {
@@ -52,7 +52,7 @@ export async function pickCommits(repo: Repo, command: PickCommand, commits: rea
     if (resumed) return describe(resumed.state, { made: [], skipped: [] }, resumed)
     const current = await readCurrentHead(repo)
     await refuseDuringMerge(repo, current.id)
-    if (!current.id || !current.commit) throw new DitsError('no-commit-yet', `there is no commit yet to ${command} on`, { hint: 'run: dits commit' })
+    if (!current.id || !current.commit) throw new DitsError('no-commits', `there is no commit yet to ${command} on`, { hint: 'run: dits commit' })
     const start = { current, index: await readIndex(repo) }
     const bench = await openWorkbench(repo)
     const tree = options.noCommit ? (start.index?.tree ?? current.commit.tree) : current.commit.tree
@@ -83,7 +83,8 @@ export async function continuePicks(repo: Repo, command: PickCommand, { skip }: 
     const options = previous.pick ?? {}
     const run = await runPicks(repo, bench, { command, commits: previous.todo, options, ...resolved })
     const made = [...resolved.made, ...run.made]
-    return putPicks(repo, start, bench, { ...run, made, command, request: previous.request, options })
+    const skipped = [...resolved.skipped, ...run.skipped]
+    return putPicks(repo, start, bench, { ...run, made, skipped, command, request: previous.request, options })
   })
 }
 
@@ -170,17 +171,18 @@ async function commitResolved(
   bench: Workbench,
   { current, index, previous }: Start & { previous: MergeState },
   skip: boolean,
-): Promise<{ head: Id; tree: Id; made: PickReport['made'] }> {
+): Promise<{ head: Id; tree: Id } & Pick<PickReport, 'made' | 'skipped'>> {
   const { heads, pick = {}, message, author } = previous
-  const before = { head: current.id!, tree: current.commit!.tree, made: [] }
+  const before = { head: current.id!, tree: current.commit!.tree, made: [], skipped: [] }
   if (skip) return before
   const tree = index?.tree ?? before.tree
   const [from] = heads
-  if (pick.noCommit || from === undefined || tree === before.tree) return { ...before, tree }
+  if (pick.noCommit || from === undefined) return { ...before, tree }
+  if (tree === before.tree) return { ...before, skipped: [from] }
   const committer = await committerAfter(repo, bench.reader, [before.head])
   const commit = { tree, parents: [before.head], author: author ?? committer, committer, message }
   const id = bench.emit('commit', encodeCommit(commit))
-  return { head: id, tree, made: [{ id, from, message }] }
+  return { head: id, tree, made: [{ id, from, message }], skipped: [] }
 }
 
 async function putPicks(

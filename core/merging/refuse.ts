@@ -46,8 +46,8 @@ export async function refuseInConflict(repo: Repo, head: Id | undefined, isTouch
 
 /** The command that goes on once all conflicts are resolved. */
 export function howToFinish(merge: MergeState): string {
-  if (merge.todo.length > 0) return `dits ${merge.command} --continue`
-  return merge.endsWith === 'commit' ? 'dits commit' : 'dits resolve'
+  if (merge.command === 'merge') return 'dits commit'
+  return merge.endsWith === 'commit' || merge.todo.length > 0 ? `dits ${merge.command} --continue` : 'dits resolve'
 }
 
 export function interrupted(merge: MergeState): DitsError {

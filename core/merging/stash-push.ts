@@ -50,14 +50,14 @@ export interface StashReport {
  * lost; only then the working tree, and the index. After a crash the entry is
  * there, and `dits stash pop` or `dits undo` bring back what had gone.
  *
- * Throws `no-commit-yet`, `merge-in-progress`, `would-overwrite` where a file
+ * Throws `no-commits`, `merge-in-progress`, `would-overwrite` where a file
  * changed meanwhile, and the codes of files that cannot be read.
  */
 export async function pushStash(repo: Repo, options: StashOptions): Promise<StashReport | undefined> {
   return withLock(repo, async () => {
     const current = await readCurrentHead(repo)
     await refuseDuringMerge(repo, current.id)
-    if (!current.id || !current.commit) throw new DitsError('no-commit-yet', 'there is no commit yet to go back to', { hint: 'run: dits commit' })
+    if (!current.id || !current.commit) throw new DitsError('no-commits', 'there is no commit yet to go back to', { hint: 'run: dits commit' })
     const writtenMs = readDiskClock(repo.folder)
     const index = (await readIndex(repo)) ?? emptyIndex()
     const bench = await openWorkbench(repo)

@@ -66,8 +66,10 @@ export class PackedWriter implements ObjectWriter {
 
   write(kind: ObjectKind, bytes: Uint8Array): Id {
     const id = hashObject(kind, bytes)
-    const unsettled = this.add(kind, id, bytes)
     // Nothing can be waited for here: what cannot be settled at once is stored again, which costs a few bytes.
+    const unsettled = this.isListed(id) ? undefined : this.claim(kind, id, bytes)
+    // What the answer would have been, even that it cannot be had, is of no interest any more.
+    unsettled?.catch(() => undefined)
     if (unsettled) this.append(kind, id, bytes)
     return idFromBytes(id)
   }
@@ -78,10 +80,8 @@ export class PackedWriter implements ObjectWriter {
    * answer is false.
    */
   add(kind: ObjectKind, id: Uint8Array, bytes: Uint8Array): Promise<boolean> | undefined {
-    if (this.session.loaded.length === 0 && this.packs.names.length > 0) {
-      if (this.packs.locateNow(id)) return undefined
-      return this.addUnlisted(kind, id, bytes)
-    }
+    if (this.isListed(id)) return undefined
+    if (this.asksPacks && this.packs.locateLoaded(id) === 'unknown') return this.addUnlisted(kind, id, bytes)
     return this.claim(kind, id, bytes)
   }
 
@@ -110,11 +110,19 @@ export class PackedWriter implements ObjectWriter {
     await this.writer.abandon()
   }
 
-  private addUnlisted(kind: ObjectKind, id: Uint8Array, bytes: Uint8Array): Promise<boolean> | undefined {
-    const settled = this.packs.locateLoaded(id)
-    if (settled === 'held') return undefined
-    if (settled === 'absent') return this.claim(kind, id, bytes)
-    return this.packs.locateAnywhere(id).then((located) => located !== undefined)
+  /** True where the session has no table of the repository's objects, so that the packs' indexes are asked. */
+  private get asksPacks(): boolean {
+    return this.session.loaded.length === 0 && this.packs.names.length > 0
+  }
+
+  /** True where an index in memory has the object. */
+  private isListed(id: Uint8Array): boolean {
+    return this.asksPacks && (this.packs.locateNow(id) !== undefined || this.packs.locateLoaded(id) === 'held')
+  }
+
+  private async addUnlisted(kind: ObjectKind, id: Uint8Array, bytes: Uint8Array): Promise<boolean> {
+    if (await this.packs.locateAnywhere(id)) return true
+    return (await this.claim(kind, id, bytes)) ?? true
   }
 
   private claim(kind: ObjectKind, id: Uint8Array, bytes: Uint8Array): Promise<boolean> | undefined {

@@ -54,6 +54,22 @@ function project() {
   return { history, context, refs, tree, v1, record, detach: (id: Id) => (head = { id }) }
 }
 
+describe('the stash', () => {
+  it('has its entries by number, the newest first', async () => {
+    const made = project()
+    const [zero, one] = made.history.ids as [Id, Id]
+    Object.assign(made.refs, { 'refs/stash/2': zero, 'refs/stash/10': one })
+    expect(await numberOf('stash', made)).toBe(1)
+    expect(await numberOf('stash@{0}', made)).toBe(1)
+    expect(await numberOf('stash@{1}', made)).toBe(0)
+    expect(await numberOf('stash~1', made)).toBe(0)
+    await expect(numberOf('stash@{2}', made)).rejects.toMatchObject({ code: 'unknown-revision' })
+    made.refs['refs/heads/stash'] = made.history.ids[3]!
+    expect(await numberOf('stash', made)).toBe(3)
+    await expect(numberOf('stash', project())).rejects.toMatchObject({ code: 'unknown-revision' })
+  })
+})
+
 async function numberOf(text: string, { history, context } = project()): Promise<number> {
   return history.numberOf((await parseRevision(context, text)).id)
 }

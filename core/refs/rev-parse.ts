@@ -9,6 +9,7 @@ import type { TreeEntry } from '../objects/tree-entry.ts'
 import { entryAtPath } from '../objects/tree.ts'
 import { earlierValue, previousBranch, type OperationReader, type RefReader } from './earlier-values.ts'
 import { nearestName } from './nearest-name.ts'
+import { listStashRefs } from './stash-refs.ts'
 import { parseRangeSyntax, parseRevisionSyntax, type RevisionBase, type RevisionStep } from './revision-syntax.ts'
 
 export type { HeadValue, MovedRefs, OperationReader, RefReader } from './earlier-values.ts'
@@ -60,7 +61,7 @@ const kindsByLikelihood: ObjectKind[][] = [['commit', 'tag'], ['tree', 'manifest
 
 /**
  * Finds what the text of a revision stands for: HEAD or @, a branch, a tag,
- * `heads/x`, `origin/x`, `refs/…`, an id or at least 4 digits of one; then
+ * `heads/x`, `origin/x`, `refs/…`, `stash`, an id or at least 4 digits of one; then
  * `@{n}` (its value n changes ago) or alone `@{-n}` (the branch before the last
  * n switches); then steps `~n`, `^n`, `^{}`, `^{commit}`, `^{tree}`, `^{tag}`;
  * then `:path`. Throws `bad-revision` (not of this form), `unknown-revision`,
@@ -96,6 +97,8 @@ export async function parseCommit(context: RevisionContext, text: string): Promi
 }
 
 async function resolveBase(context: RevisionContext, base: RevisionBase, text: string): Promise<FoundObject> {
+  const stashed = await findStashEntry(context, base, text)
+  if (stashed !== undefined) return objectOfId(context, stashed)
   if (base.kind === 'name') return resolveName(context, base.name, text)
   if (base.kind === 'previous-branch') {
     const branch = await previousBranch(context.oplog, base.back)
@@ -106,6 +109,15 @@ async function resolveBase(context: RevisionContext, base: RevisionBase, text: s
   const id = await earlierValue(context, name, base.back)
   if (id === undefined) throw unknown(text, `the operation log knows no value of '${shortName(name)}' from ${base.back} changes ago`)
   return objectOfId(context, id)
+}
+
+/** The entry that `stash` or `stash@{n}` means, unless a branch or tag is called so, or the stash is empty. */
+async function findStashEntry(context: RevisionContext, base: RevisionBase, text: string): Promise<Id | undefined> {
+  if (base.kind === 'previous-branch' || base.name !== 'stash' || (await findRef(context, base.name, text)) !== undefined) return undefined
+  const entries = await listStashRefs(context.refs)
+  const back = base.kind === 'earlier' ? base.back : 0
+  if (entries.length > 0 && back >= entries.length) throw unknown(text, 'see: dits stash list')
+  return entries[back]?.id
 }
 
 async function resolveName(context: RevisionContext, name: string, text: string): Promise<FoundObject> {

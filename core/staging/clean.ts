@@ -1,6 +1,7 @@
-import type { BytePath } from '../bytes.ts'
+import { parentPath, rootPath, type BytePath } from '../bytes.ts'
 import { recordChange } from '../changing/operation.ts'
 import { withLock, type Repo } from '../repo.ts'
+import type { Index } from '../worktree/index-file.ts'
 import { Placer, removeLeftovers } from '../worktree/place.ts'
 import { findChanges } from './changes.ts'
 import type { Pathspec } from './pathspec.ts'
@@ -23,7 +24,8 @@ export interface CleanOptions {
  */
 export async function cleanWorktree(repo: Repo, spec: Pathspec, options: CleanOptions): Promise<BytePath[]> {
   return withLock(repo, async () => {
-    const { files, folders } = await findUntracked(repo, spec, options)
+    const index = await readIndex(repo)
+    const { files, folders } = await findUntracked(repo, index, spec, options)
     const found = [...files, ...folders]
     if (options.dryRun) return found
     removeLeftovers(repo.root)
@@ -32,17 +34,23 @@ export async function cleanWorktree(repo: Repo, spec: Pathspec, options: CleanOp
     await recordChange(repo, { saved, worktree: true })
     const placer = new Placer(repo.root)
     for (const path of files) placer.removeFile(path)
-    for (const path of folders.reverse()) placer.removeFolder(path)
+    for (const path of folders) removeWithParents(placer, index, path)
     if (entersFolders(spec, options)) placer.removeEmptiedFolders()
     return found
   })
 }
 
+/** Removes an empty folder, and those above it that hold nothing else and nothing tracked. */
+function removeWithParents(placer: Placer, index: Index | undefined, folder: BytePath): void {
+  for (let path = folder; path !== rootPath && index?.findFolder(path) === undefined; path = parentPath(path)) {
+    if (index?.find(path) !== undefined || !placer.removeFolder(path)) return
+  }
+}
+
 /** Untracked files, and empty folders, each in path order. */
-async function findUntracked(repo: Repo, spec: Pathspec, options: CleanOptions): Promise<{ files: BytePath[]; folders: BytePath[] }> {
+async function findUntracked(repo: Repo, index: Index | undefined, spec: Pathspec, options: CleanOptions): Promise<{ files: BytePath[]; folders: BytePath[] }> {
   const found: { files: BytePath[]; folders: BytePath[] } = { files: [], folders: [] }
   const enters = entersFolders(spec, options)
-  const index = await readIndex(repo)
   for await (const { path, change, kind } of findChanges(repo, index, spec, { untracked: enters ? 'all' : 'folders', ignored: options.ignored, hash: false })) {
     if (change !== 'untracked') continue
     if (kind !== 'directory') found.files.push(path)

@@ -1,8 +1,10 @@
 import { renameSync, type Stats } from 'node:fs'
 import { baseName, joinPath, parentPath, pathToText, type BytePath } from '../bytes.ts'
 import { editIndex, type PathEdit } from '../changing/edit-index.ts'
+import { readCurrentHead } from '../changing/head.ts'
 import { makeChange, recordChange } from '../changing/operation.ts'
 import { DitsError } from '../errors.ts'
+import { refuseInConflict } from '../merging/refuse.ts'
 import { withLock, type Repo } from '../repo.ts'
 import { checkUnchanged } from '../worktree/content-hash.ts'
 import { detectFoldsCase, diskPath, lookAt, readDiskClock } from '../worktree/disk.ts'
@@ -32,15 +34,18 @@ export interface MoveOptions {
 /**
  * Moves or renames tracked files and folders, on disk and in the index, and
  * answers every file that moved. Everything is looked at before the first is
- * renamed; where renaming one fails, those before it go back.
+ * renamed; where renaming one fails, those before it go back. What was moved on
+ * disk already (by hand, or before a crash) is moved in the index.
  *
- * Throws `no-such-path`, `path-exists`, `not-tracked`, `unsafe-path`, and
- * errors of the system.
+ * Throws `no-such-path`, `path-exists`, `not-tracked`, `in-conflict`,
+ * `unsafe-path`, and errors of the system.
  */
 export async function movePaths(repo: Repo, sources: readonly BytePath[], target: BytePath, options: MoveOptions): Promise<MovedPath[]> {
   return withLock(repo, async () => {
     const writtenMs = readDiskClock(repo.folder)
     const index = (await readIndex(repo)) ?? emptyIndex()
+    const isMoving = (path: BytePath) => sources.some((source) => path === source || isBelow(path, source))
+    await refuseInConflict(repo, (await readCurrentHead(repo)).id, isMoving)
     const moves = planMoves(repo, index, { sources, target, force: options.force })
     const edits = moves.flatMap((move) => editsOf(index, move))
     const moved = edits.flatMap(({ from, to }) => (from === to ? [] : [{ from, to }]))
@@ -55,16 +60,26 @@ export async function movePaths(repo: Repo, sources: readonly BytePath[], target
   })
 }
 
-function planMoves(repo: Repo, index: Index, { sources, target, force }: { sources: readonly BytePath[]; target: BytePath; force: boolean }): MovedPath[] {
+/** A move of something named. */
+interface Move extends MovedPath {
+  /** True where it is in its new place on disk already. */
+  isDone: boolean
+}
+
+function planMoves(repo: Repo, index: Index, { sources, target, force }: { sources: readonly BytePath[]; target: BytePath; force: boolean }): Move[] {
   const guard = new FolderGuard(repo.root)
   const there = target === '' ? undefined : guard.lookAt(target)
   const foldsCase = detectFoldsCase(repo.folder)
   const isRenamed = foldsCase && sources.length === 1 && isSameButForCase(guard, sources[0]!, target)
-  const intoFolder = target === '' || (there !== undefined && isFolderMode(there.mode) && !isRenamed)
+  const isDone = sources.length === 1 && wasMovedByHand(guard, index, { from: sources[0]!, to: target })
+  const intoFolder = target === '' || (there !== undefined && isFolderMode(there.mode) && !isRenamed && !isDone)
   if (sources.length > 1 && !intoFolder) {
     throw new DitsError('no-such-path', `'${pathToText(target)}' is no folder, and only one thing can be called so`, { hint: `make it first with: mkdir ${pathToText(target)}` })
   }
-  const moves = sources.map((from) => ({ from, to: intoFolder ? joinPath(target, baseName(from)) : target }))
+  const moves = sources.map((from): Move => {
+    const to = intoFolder ? joinPath(target, baseName(from)) : target
+    return { from, to, isDone: wasMovedByHand(guard, index, { from, to }) }
+  })
   for (const [i, move] of moves.entries()) {
     checkSource(guard, index, move)
     checkTarget(guard, move, { force, isRenamed })
@@ -79,21 +94,27 @@ function isSameButForCase(guard: FolderGuard, from: BytePath, to: BytePath): boo
   return from !== to && parentPath(from) === parentPath(to) && foldName(from) === foldName(to) && a !== undefined && a.ino === b?.ino
 }
 
-function checkSource(guard: FolderGuard, index: Index, { from, to }: MovedPath): void {
+/** True where something tracked has gone from disk, and something untracked stands where it is to go. */
+function wasMovedByHand(guard: FolderGuard, index: Index, { from, to }: MovedPath): boolean {
+  if (guard.lookAt(from) !== undefined || entriesBelow(index, from).length === 0) return false
+  return guard.lookAt(to) !== undefined && entriesBelow(index, to).length === 0
+}
+
+function checkSource(guard: FolderGuard, index: Index, { from, to, isDone }: Move): void {
   const shown = pathToText(from)
-  if (guard.lookAt(from) === undefined) throw new DitsError('no-such-path', `'${shown}' is not there`, { hint: 'see: dits status' })
+  if (!isDone && guard.lookAt(from) === undefined) throw new DitsError('no-such-path', `'${shown}' is not there`, { hint: 'see: dits status' })
   if (entriesBelow(index, from).length === 0) throw new DitsError('not-tracked', `'${shown}' is not tracked`, { hint: `track it first with: dits add ${shown}` })
   if (to === from || isBelow(to, from)) throw new DitsError('path-exists', `'${shown}' cannot be moved to itself or into itself`)
 }
 
-function checkTarget(guard: FolderGuard, { to }: MovedPath, { force, isRenamed }: { force: boolean; isRenamed: boolean }): void {
+function checkTarget(guard: FolderGuard, { to, isDone }: Move, { force, isRenamed }: { force: boolean; isRenamed: boolean }): void {
   checkSafePath(to)
   for (const folder of foldersAbove(to)) {
     const stats = guard.lookAt(folder)
     if (stats && !isFolderMode(stats.mode)) throw new DitsError('path-exists', `'${pathToText(folder)}' is no folder, so nothing can be moved into it`)
   }
   const there: Stats | undefined = guard.lookAt(to)
-  if (!there || isRenamed) return
+  if (!there || isRenamed || isDone) return
   const shown = pathToText(to)
   if (isFolderMode(there.mode)) throw new DitsError('path-exists', `there is a folder '${shown}' already`, { hint: 'move it away first' })
   if (!force) throw new DitsError('path-exists', `'${shown}' is there already`, { hint: 'replace it with: dits mv --force (dits undo brings it back)' })
@@ -124,9 +145,10 @@ function editsOf(index: Index, { from, to }: MovedPath): (MovedPath & { edits: P
 }
 
 /** Files that are replaced and hold what is not staged. */
-async function replacedWork(repo: Repo, index: Index, moves: readonly MovedPath[]): Promise<BytePath[]> {
+async function replacedWork(repo: Repo, index: Index, moves: readonly Move[]): Promise<BytePath[]> {
   const work: BytePath[] = []
-  for (const { from, to } of moves) {
+  for (const { from, to, isDone } of moves) {
+    if (isDone) continue
     const [there, source] = [lookAt(repo.rootBytes, to), lookAt(repo.rootBytes, from)]
     if (!there || there.ino === source?.ino) continue
     const entry = index.get(to)
@@ -135,12 +157,13 @@ async function replacedWork(repo: Repo, index: Index, moves: readonly MovedPath[
   return work
 }
 
-function renameAll(repo: Repo, moves: readonly MovedPath[]): void {
+function renameAll(repo: Repo, moves: readonly Move[]): void {
   const placer = new Placer(repo.root)
   const done: MovedPath[] = []
   const rename = (from: BytePath, to: BytePath) => renameSync(diskPath(repo.rootBytes, from), diskPath(repo.rootBytes, to))
   try {
     for (const move of moves) {
+      if (move.isDone) continue
       if (parentPath(move.to) !== '') placer.placeFolder(parentPath(move.to))
       rename(move.from, move.to)
       done.push(move)

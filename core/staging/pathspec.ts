@@ -18,6 +18,7 @@ export interface Pathspec {
   readonly names: readonly PathspecName[]
 }
 
+/** One name that a person gave. */
 export interface PathspecName {
   /** From the root. */
   path: BytePath

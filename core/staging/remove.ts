@@ -4,6 +4,7 @@ import { editIndex } from '../changing/edit-index.ts'
 import { readCurrentHead } from '../changing/head.ts'
 import { applyChange } from '../changing/operation.ts'
 import { DitsError } from '../errors.ts'
+import { resolveByStaging } from '../merging/resolve-by-staging.ts'
 import { diffTrees } from '../objects/tree-walk.ts'
 import { withLock, type Repo } from '../repo.ts'
 import type { Index } from '../worktree/index-file.ts'
@@ -38,8 +39,9 @@ export async function removePaths(repo: Repo, spec: Pathspec, options: RemoveOpt
     if (options.dryRun) return paths
     const { bytes, tree } = await editIndex(repo, index, paths.map((path) => ({ path, entry: undefined })), index.writtenMs)
     const staged = { before: index.tree, after: tree }
-    if (options.cached) await applyChange(repo, { index: { ...staged, bytes } })
-    else await changeWorktree(repo, { from: index, target: tree, policy: 'save', change: { index: staged } })
+    const merge = await resolveByStaging(repo, paths)
+    if (options.cached) await applyChange(repo, { index: { ...staged, bytes }, merge })
+    else await changeWorktree(repo, { from: index, target: tree, policy: 'save', change: { index: staged, merge } })
     return paths
   })
 }

@@ -48,8 +48,9 @@ export async function storeFiles(repo: Repo, jobs: readonly SizedJob[]): Promise
 /**
  * Stores uncommitted files that a command is about to replace or remove, as a
  * tree of their own; `undefined` where there are none. Of folders only those
- * that are empty count. Durable when it resolves. Throws the code of a file
- * that cannot be read: then nothing may be replaced.
+ * that are empty count. Durable when it resolves. Throws `file-unreadable` and
+ * `file-changing` for a file that cannot be saved, so that nothing is replaced
+ * that undo could not bring back.
  */
 export async function saveFiles(repo: Repo, paths: readonly BytePath[]): Promise<Id | undefined> {
   const jobs: SizedJob[] = []
@@ -63,10 +64,10 @@ export async function saveFiles(repo: Repo, paths: readonly BytePath[]): Promise
   }
   if (jobs.length + folders.length === 0) return undefined
   const { files, failures } = await storeFiles(repo, jobs)
-  const failure = failures.find(({ code }) => code !== 'file-missing')
+  const failure = failures.find(({ code }) => code !== 'file-missing' && code !== 'file-unsupported')
   if (failure) {
-    throw new DitsError(failure.code, `'${pathToText(failure.path)}' ${failure.message}, so it cannot be saved before it is replaced or removed`, {
-      hint: 'make it readable, or remove it yourself; then run the command again',
+    throw new DitsError(failure.code, `'${pathToText(failure.path)}' cannot be saved before it is replaced: it ${failure.message}`, {
+      hint: 'close the program that works with it, or make it readable; then run the command again',
     })
   }
   const writer = await openWriter(repo)

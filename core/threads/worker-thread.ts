@@ -44,7 +44,8 @@ export function serveBatches<Start, Job, Result, Summary>(
     }
     queue = queue.then(async () => port.postMessage(await answer(await server, message)))
     queue.catch((error: unknown) => port.postMessage({ type: 'error', error: describe(error) } satisfies FromThread))
-    if (message.type === 'finish') void queue.then(() => port.close())
+    // Where it failed, the error was posted, and whoever gets it ends the thread.
+    if (message.type === 'finish') queue.then(() => port.close(), () => {})
   })
 }
 

@@ -45,4 +45,14 @@ describe('attributes', () => {
     expect(ask('a/b/only')).toEqual({ handler: 'h' })
     expect(ask('only')).toEqual({})
   })
+
+  it('complain of each line that has no effect, once for each file', () => {
+    const tree = new WorkFolder()
+    tree.write('.ditsattributes', '*.exr profile=smal\n')
+    tree.write('a/.ditsattributes', '*.mov lockabel\n')
+    const problems: string[] = []
+    const attributes = new WorktreeAttributes(tree.root, { onProblem: (problem) => void problems.push(problem) })
+    for (const path of ['a/b/x.exr', 'a/y.exr', 'z.exr']) attributes.of(path as BytePath)
+    expect(problems).toEqual(["line 1 of '.ditsattributes': 'profile=smal' is not an attribute", "line 1 of 'a/.ditsattributes': 'lockabel' is not an attribute"])
+  })
 })

@@ -62,10 +62,13 @@ export class WorktreeAttributes {
   readonly #root: BytePath
   readonly #outermost: AttributeRules
   readonly #inFolder = new Map<BytePath, AttributeRules>()
+  readonly #onProblem: ((problem: string) => void) | undefined
 
-  constructor(root: string, options: { foldsCase?: boolean } = {}) {
+  /** `onProblem` is told of each line that has no effect, when its file is read. */
+  constructor(root: string, options: { foldsCase?: boolean; onProblem?: ((problem: string) => void) | undefined } = {}) {
     this.#root = pathFromText(root)
     this.#outermost = new AttributeRules(options)
+    this.#onProblem = options.onProblem
   }
 
   /** What the attribute files say of the file at `path`. Throws `rules-too-large`. */
@@ -80,6 +83,7 @@ export class WorktreeAttributes {
     const above = folder === rootPath ? this.#outermost : this.rulesIn(parentPath(folder))
     const text = readRuleFile(this.#root, joinPath(folder, attributesFileName))
     const rules = text === undefined ? above : above.enter(folder, text)
+    for (const problem of rules.problems.slice(above.problems.length)) this.#onProblem?.(problem)
     if (this.#inFolder.size >= foldersMax) this.#inFolder.clear()
     this.#inFolder.set(folder, rules)
     return rules

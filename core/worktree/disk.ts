@@ -14,9 +14,14 @@ export function diskPath(root: BytePath, path: BytePath): string | Buffer {
   return pathToFs(path === '' ? root : `${root}/${path}`)
 }
 
-/** What lies at a path, without following a symlink there; `undefined` where nothing does. */
+/** What lies at a path, without following a symlink there; `undefined` where nothing does, or a file is in place of a folder on the way. */
 export function lookAt(root: BytePath, path: BytePath): Stats | undefined {
-  return lstatSync(diskPath(root, path), { throwIfNoEntry: false })
+  try {
+    return lstatSync(diskPath(root, path), { throwIfNoEntry: false })
+  } catch (error) {
+    if (isErrno(error, 'ENOTDIR')) return undefined
+    throw error
+  }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { checkRepository } from '../../core/check/check.ts'
@@ -9,7 +9,7 @@ import type { Repo } from '../../core/repo.ts'
 import type { CrashJob, CrashResult } from './crash-messages.ts'
 import { dits, lastOutput } from './dits-in-process.ts'
 import { FaultControl, type FaultKind } from './fault-control.ts'
-import { lostWork, readState, type RepoState } from './repo-state.ts'
+import { lostWork, readState, readWorktree, type RepoState } from './repo-state.ts'
 import { scenarios, type Scenario } from './scenarios.ts'
 import { contentOf, withRepo } from './small-repo.ts'
 
@@ -23,7 +23,7 @@ import { contentOf, withRepo } from './small-repo.ts'
 interface Prepared {
   scenario: Scenario
   folder: string
-  before: RepoState
+  before: RepoState['files']
   after: RepoState
   /** What each commit holds that there was before. */
   commits: Map<Id, Record<string, string>>
@@ -34,7 +34,8 @@ const callsMax = 2000
 const failuresMax = 20
 
 const control = FaultControl.shared()
-const home = mkdtempSync(join(tmpdir(), 'dits-crash-'))
+/** In memory where there is such a place: the disk is no part of what is tried. */
+const home = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'dits-crash-'))
 process.on('exit', () => rmSync(home, { recursive: true, force: true }))
 process.on('disconnect', () => process.exit())
 process.on('message', (job: CrashJob) => {
@@ -50,7 +51,7 @@ async function play({ scenario, kind }: CrashJob): Promise<CrashResult> {
   const start = prepared.get(scenario) ?? (await prepare(scenario))
   prepared.set(scenario, start)
   const result: CrashResult = { runs: 0, failures: [] }
-  for (let at = 1; at <= callsMax && result.failures.length < failuresMax; at++) {
+  for (let at = 1; at <= callsMax && result.failures.length < failuresMax; at += start.scenario.stride ?? 1) {
     const { hit, problems } = await playOnce(start, kind, at)
     if (hit === undefined) return result
     result.runs++
@@ -65,8 +66,8 @@ async function prepare(name: string): Promise<Prepared> {
   const scenario = scenarios[name]!
   const folder = mkdtempSync(join(home, 'start-'))
   await scenario.prepare(folder)
-  const before = await withRepo(folder, readState)
-  const commits = await withRepo(folder, contentOfAll)
+  const before = readWorktree(folder)
+  const commits = scenario.unreadable ? new Map<Id, Record<string, string>>() : await withRepo(folder, contentOfAll)
   const root = copyOf(folder)
   const code = await dits(root, scenario.argv, scenario.clock)
   if (code !== (scenario.exitCode ?? 0)) throw new Error(`without a fault '${name}' ended with ${code}: ${lastOutput()}`)
@@ -89,9 +90,8 @@ async function playOnce(start: Prepared, kind: FaultKind, at: number): Promise<{
       problems.push(error instanceof DitsError ? `${error.code}: ${error.message}` : error instanceof Error ? error.stack! : String(error))
     }
   }
-  if (!kind.startsWith('die')) await check(async () => problemsOfEnding(start, root, code, said))
-  await check(() => withRepo(root, (repo) => problemsOfRepo(start, repo)))
-  await check(() => withRepo(root, async (repo) => (await lostWork(repo, start.before)).map((path) => `'${path}' of the working tree is lost`)))
+  if (kind !== 'die' && kind !== 'tear') await check(async () => problemsOfEnding(start, root, code, said))
+  if (!start.scenario.unreadable) await check(() => withRepo(root, (repo) => problemsOfRepo(start, repo)))
   if (!start.scenario.notAgain) await check(() => problemsOfSecondRun(start, root))
   rmSync(root, { recursive: true, force: true })
   return { hit: hit.replaceAll(root, ''), problems }
@@ -105,20 +105,21 @@ async function problemsOfEnding(start: Prepared, root: string, code: number, sai
 }
 
 async function problemsOfRepo(start: Prepared, repo: Repo): Promise<string[]> {
-  const { problems } = await checkRepository(repo, { full: true })
+  const { problems } = await checkRepository(repo, { full: false })
   const found = problems.map(({ code, message }) => `fsck: ${code}: ${message}`)
   for (const [commit, truth] of start.commits) {
     if (JSON.stringify(await contentOf(repo, commit)) !== JSON.stringify(truth)) found.push(`commit '${commit}' has changed`)
   }
+  for (const path of await lostWork(repo, start.before)) found.push(`'${path}' of the working tree is lost`)
   return found
 }
 
 /** The command run again ends up where it would have without the fault. */
 async function problemsOfSecondRun(start: Prepared, root: string): Promise<string[]> {
-  const reached = JSON.stringify(await withRepo(root, readState)) === JSON.stringify(start.after)
+  const isDone = start.scenario.unreadable || JSON.stringify(await withRepo(root, readState)) === JSON.stringify(start.after)
   const code = await dits(root, start.scenario.argv, start.scenario.clock)
   const found: string[] = []
-  if (!reached && code !== (start.scenario.exitCode ?? 0)) found.push(`run again it ended with ${code} and said: ${lastOutput().trim()}`)
+  if (!isDone && code !== (start.scenario.exitCode ?? 0)) found.push(`run again it ended with ${code} and said: ${lastOutput().trim()}`)
   found.push(...differences(await withRepo(root, readState), start.after, 'run again'))
   const { problems } = await withRepo(root, (repo) => checkRepository(repo, { full: false }))
   return [...found, ...problems.map(({ code: problem, message }) => `fsck after it was run again: ${problem}: ${message}`)]

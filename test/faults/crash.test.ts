@@ -11,7 +11,7 @@ import type { FaultKind } from './fault-control.ts'
  */
 
 const names = ['add of new files', 'add of changed and removed files', 'add in two threads', 'the first commit', 'commit', 'commit -a']
-const kinds: FaultKind[] = ['die', 'die-late', 'ENOSPC', 'ENOSPC-on', 'EIO', 'short']
+const kinds: FaultKind[] = ['die', 'tear', 'ENOSPC', 'EIO', 'short']
 const runnersMax = 2
 
 describe.each(names)('%s', (scenario) => {

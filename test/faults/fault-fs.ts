@@ -20,9 +20,6 @@ const control = FaultControl.shared()
 const paths = new Map<number, string>()
 const forever = new Int32Array(new SharedArrayBuffer(4))
 const errnos: Readonly<Record<string, number>> = { ENOSPC: -28, EIO: -5 }
-/** Calls that need no room on the disk. */
-const neverFull = /^(unlink|rmdir|rm|chmod|fchmod|utimes|futimes|lutimes)(Sync)?$/
-const isWrite = /^(write|writev|writeFile|appendFile)(Sync)?$/
 
 /** Stands for the end of the process. */
 class ProcessEnded extends Error {
@@ -80,18 +77,11 @@ function patchSync(target: Calls, name: string, shape: Shape): void {
     const path = shape.path(this, args)
     const kind = path === undefined || !control.covers(path) ? undefined : control.count(name, path)
     if (kind === undefined) return original.apply(this, args)
-    if (kind === 'die') throw new ProcessEnded()
-    if (kind === 'kill') return end()
-    if (kind === 'short') return isWrite.test(name) && shape.half ? shape.half(original, this, args) : original.apply(this, args)
-    if (kind === 'die-late' || kind === 'kill-late') {
-      if (shape.half) shape.half(original, this, args)
-      else original.apply(this, args)
-      if (kind === 'kill-late') end()
-      throw new ProcessEnded()
+    if (kind === 'tear' || kind === 'short') {
+      const written = shape.half ? shape.half(original, this, args) : original.apply(this, args)
+      if (kind === 'short') return written
     }
-    const error = systemError(kind, name, path!)
-    if (error) throw error
-    return original.apply(this, args)
+    throw faultOf(kind, name, path!)
   }
 }
 
@@ -102,17 +92,11 @@ function patchAsync(target: Calls, name: string, shape: Shape): void {
     const kind = path === undefined || !control.covers(path) ? undefined : control.count(name, path)
     const call = async (): Promise<unknown> => {
       if (kind === undefined) return original.apply(this, args)
-      if (kind === 'die') throw new ProcessEnded()
-      if (kind === 'kill') return end()
-      if (kind === 'short') return isWrite.test(name) && shape.half ? shape.half(original, this, args) : original.apply(this, args)
-      if (kind === 'die-late' || kind === 'kill-late') {
-        await (shape.half ? shape.half(original, this, args) : original.apply(this, args))
-        if (kind === 'kill-late') end()
-        throw new ProcessEnded()
+      if (kind === 'tear' || kind === 'short') {
+        const written = await (shape.half ? shape.half(original, this, args) : original.apply(this, args))
+        if (kind === 'short') return written
       }
-      const error = systemError(kind, name, path!)
-      if (error) throw error
-      return original.apply(this, args)
+      throw faultOf(kind, name, path!)
     }
     return path === undefined || !control.covers(path) ? call() : control.during(call)
   }
@@ -179,9 +163,11 @@ function halfWrite([bytes, second, third, fourth]: unknown[]): unknown[] {
   return [bytes, offset, Math.ceil(length / 2), named?.position ?? fourth ?? null]
 }
 
-function systemError(kind: FaultKind, name: string, path: string): Error | undefined {
-  const code = kind.replace('-on', '')
-  if (code === 'ENOSPC' && neverFull.test(name)) return undefined
+/** What the call throws. Where the process is to be killed, it does not come back. */
+function faultOf(kind: FaultKind, name: string, path: string): Error {
+  if (kind === 'kill') end()
+  const code = kind === 'ENOSPC' || kind === 'EIO' ? kind : undefined
+  if (!code) return new ProcessEnded()
   const syscall = name.replace('Sync', '')
   return Object.assign(new Error(`${code}: a fault for a test, ${syscall} '${path}'`), { code, errno: errnos[code], syscall, path })
 }

@@ -73,9 +73,9 @@ export async function reachableContent(repo: Repo): Promise<Set<string>> {
 }
 
 /** What of a working tree is neither on disk where it was nor anywhere in the repository: its paths. */
-export async function lostWork(repo: Repo, before: RepoState): Promise<string[]> {
+export async function lostWork(repo: Repo, before: RepoState['files']): Promise<string[]> {
   const now = readWorktree(repo.root)
-  const missing = Object.entries(before.files).filter(([path, content]) => content !== 'directory' && now[path] !== content)
+  const missing = Object.entries(before).filter(([path, content]) => content !== 'directory' && now[path] !== content)
   if (missing.length === 0) return []
   const stored = await reachableContent(repo)
   return missing.filter(([, content]) => !stored.has(content.split(' ')[1]!)).map(([path]) => path)

@@ -13,8 +13,10 @@ export interface Scenario {
   clock?: string
   /** What it does depends on how often it is run, so that a second run need not end where the first should have. */
   notAgain?: boolean
-  /** Before the command the packs have no indexes, so that nothing can be read. */
-  lacksIndexes?: boolean
+  /** Before the command there is nothing that could be read. */
+  unreadable?: boolean
+  /** Every how many calls one is tried, where each run takes long; by default all are. */
+  stride?: number
 }
 
 export const scenarios: Readonly<Record<string, Scenario>> = {
@@ -32,12 +34,14 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
     argv: ['add', '--all'],
   },
+  // 16 MiB is where add starts threads; each writes a pack of its own.
   'add in two threads': {
     prepare: async (root) => {
       await must(root, 'init')
-      for (let i = 0; i < 1500; i++) writeFileSync(join(root, `frame-${i}`), `frame ${i}`)
+      for (let i = 0; i < 4; i++) writeFileSync(join(root, `take-${i}.mov`), createRandom(i).bytes(4.5 * 1024 * 1024))
     },
     argv: ['add', '.'],
+    stride: 9,
   },
   'the first commit': {
     prepare: async (root) => {
@@ -63,7 +67,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
     argv: ['commit', '-a', '-m', 'Third'],
   },
-  'init': { prepare: async () => {}, argv: ['init'] },
+  'init': { prepare: async () => {}, argv: ['init'], unreadable: true },
   'switch': { prepare: twoBranches, argv: ['switch', 'side'] },
   'switch to a new branch': { prepare: twoCommits, argv: ['switch', '-c', 'grade', 'HEAD~1'] },
   'switch with uncommitted work': {
@@ -114,11 +118,11 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'gc': {
     prepare: async (root) => {
       await twoBranches(root)
-      for (let i = 0; i < 8; i++) {
+      for (let i = 0; i < 3; i++) {
         writeFileSync(join(root, 'notes.txt'), createRandom(100 + i).bytes(3000))
         await must(root, 'commit', '-a', '-m', `Draft ${i}`)
       }
-      await must(root, 'reset', '--hard', '@~4')
+      await must(root, 'reset', '--hard', '@~2')
     },
     argv: ['gc'],
     clock: '2099-01-01T00:00:00+00:00',
@@ -130,7 +134,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       for (const name of readdirSync(packs)) if (name.endsWith('.idx')) rmSync(join(packs, name))
     },
     argv: ['fsck', '--rebuild-index'],
-    lacksIndexes: true,
+    unreadable: true,
   },
 }
 

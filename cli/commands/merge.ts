@@ -1,0 +1,115 @@
+import { readCommit, readCurrentHead } from '../../core/changing/head.ts'
+import { commitStaged } from '../../core/changing/commit.ts'
+import { requireMerge } from '../../core/merging/abort.ts'
+import { mergeInto, type MergeReport, type MergeTarget } from '../../core/merging/merge.ts'
+import { checkRefName } from '../../core/refs/refs.ts'
+import type { Repo } from '../../core/repo.ts'
+import { DitsError } from '../../core/errors.ts'
+import { UsageError } from '../arguments.ts'
+import type { Command } from '../command.ts'
+import type { Context } from '../context.ts'
+import { conflictToJson, runAbort, showCommitChanges, showConflicts } from '../merge-text.ts'
+import { findCommit, headName, shortId } from '../revisions.ts'
+
+interface MergeArguments {
+  target?: string | undefined
+  message?: string[] | undefined
+  ff: boolean
+  'ff-only': boolean
+  commit: boolean
+  abort: boolean
+  continue: boolean
+}
+
+export const command: Command<MergeArguments> = {
+  name: 'merge',
+  group: 'branch',
+  summary: 'Bring the changes of another branch into this one',
+  usage: ['merge [OPTIONS] BRANCH', 'merge --continue', 'merge --abort'],
+  positionals: '[target]',
+  description: `Where nothing was committed here meanwhile, the branch just moves forward. Otherwise both
+are merged, file by file; moved files and folders are followed. A file that both sides
+changed is a conflict: ours stays where it is, theirs is put beside it as
+'NAME.theirs-ID.EXT', so that both can be opened. Settle it with 'dits resolve', or edit
+the file and 'dits add' it; then 'dits commit'. Uncommitted changes stay, unless the merge
+touches their files: then nothing is done. 'dits undo' takes a merge back.
+
+With --json: {outcome: up-to-date|fast-forward|merged|conflicts|waiting, before, after,
+branch, conflicts: [{path, reason, beside}], written, removed}; with --abort {aborted, head,
+written, removed, saved}. Ends with 1 where there are conflicts.`,
+  examples: [
+    ['merge grading', "merges the branch 'grading' into the current one"],
+    ['merge --abort', 'gives a merge with conflicts up'],
+  ],
+  options: (yargs) =>
+    yargs
+      .positional('target', { type: 'string', describe: 'a branch, tag or commit' })
+      .option('message', { alias: 'm', type: 'string', array: true, nargs: 1, describe: 'the message of the merge commit' })
+      .option('ff', { type: 'boolean', default: true, describe: 'just move forward where that is enough; --no-ff makes a commit always' })
+      .option('ff-only', { type: 'boolean', default: false, describe: 'move forward, or do nothing' })
+      .option('commit', { type: 'boolean', default: true, describe: 'commit a merge without conflicts; --no-commit leaves it to you' })
+      .option('abort', { type: 'boolean', default: false, describe: 'give up the merge in progress' })
+      .option('continue', { type: 'boolean', default: false, describe: 'commit the merge in progress' }),
+
+  async run(context, args) {
+    const repo = await context.openRepo()
+    const message = args.message?.join('\n\n')
+    if (args.abort) return runAbort(context, repo, 'merge')
+    if (args.continue) return conclude(context, repo, message)
+    if (args.target === undefined) throw new UsageError('name what to merge', 'usage: dits merge BRANCH')
+    if (args['ff-only'] && !args.ff) throw new UsageError('--ff-only and --no-ff exclude each other')
+    const target = await mergeTargetOf(repo, args.target)
+    const forward = args['ff-only'] ? 'must' : args.ff ? 'may' : 'never'
+    const report = await mergeInto(repo, target, { message, forward, commit: args.commit })
+    return show(context, repo, target, report)
+  },
+}
+
+/** What a person calls it, and what that is. */
+async function mergeTargetOf(repo: Repo, text: string): Promise<MergeTarget> {
+  const name = text === '-' ? '@{-1}' : text
+  const id = await findCommit(repo, name)
+  const kinds = { heads: 'branch', tags: 'tag', remotes: 'remote' } as const
+  for (const [folder, kind] of Object.entries(kinds)) {
+    const [, short = name] = /^(?:refs\/)?(?:heads|tags|remotes)\/(.+)$/.exec(name) ?? []
+    if (await hasRef(repo, `refs/${folder}/${short}`)) return { id, name: short, kind }
+  }
+  return { id, name, kind: 'commit' }
+}
+
+async function hasRef(repo: Repo, name: string): Promise<boolean> {
+  try {
+    checkRefName(name)
+  } catch (error) {
+    if (error instanceof DitsError) return false
+    throw error
+  }
+  return (await repo.refs.read(name)) !== undefined
+}
+
+async function conclude(context: Context, repo: Repo, message: string | undefined): Promise<void> {
+  await requireMerge(repo, 'merge', (await readCurrentHead(repo)).id)
+  const { id, commit, branch } = await commitStaged(repo, { message })
+  if (context.json) context.stdout.json({ outcome: 'merged', before: commit.parents[0], after: id, branch: branch ?? null, conflicts: [], written: 0, removed: 0 })
+  else if (!context.quiet) context.stdout.line(`Merged as ${shortId(id)} ${commit.message.split('\n')[0] ?? ''}`)
+}
+
+async function show(context: Context, repo: Repo, target: MergeTarget, report: MergeReport): Promise<number> {
+  const { outcome, before, after, conflicts } = report
+  const { head } = await readCurrentHead(repo)
+  if (context.json) {
+    const branch = 'branch' in head ? headName(head) : null
+    context.stdout.json({ ...report, before: before ?? null, after: after ?? null, branch, conflicts: conflicts.map(conflictToJson) })
+  } else if (outcome === 'conflicts') showConflicts(context, conflicts, { command: 'merge', theirName: target.name })
+  else if (!context.quiet) await showDone(context, repo, target, report)
+  return outcome === 'conflicts' ? 1 : 0
+}
+
+async function showDone(context: Context, repo: Repo, target: MergeTarget, { outcome, before, after }: MergeReport): Promise<void> {
+  const { stdout } = context
+  if (outcome === 'up-to-date') return stdout.line('Already up to date.')
+  if (outcome === 'waiting') return stdout.line(`Merged '${target.name}' without conflicts; look at it, then: dits commit`)
+  if (outcome === 'fast-forward') stdout.line(`Fast-forward${before ? ` ${shortId(before)}..${shortId(after!)}` : ` to ${shortId(after!)}`}`)
+  else stdout.line(`Merged '${target.name}' as ${shortId(after!)} ${(await readCommit(repo, after!)).message.split('\n')[0] ?? ''}`)
+  await showCommitChanges(context, repo, before, after!)
+}

@@ -1,0 +1,46 @@
+/**
+ * The door of core: what handlers, protocol, vfs and server may use. The
+ * command line composes core itself and imports its modules directly.
+ */
+
+// Errors, names and bytes
+export { DitsError, hasCode, isErrno } from './errors.ts'
+export * as limits from './limits.ts'
+export { baseName, comparePaths, joinPath, parentPath, pathFromBytes, pathFromText, pathToBuffer, pathToFs, pathToText, rootPath, type BytePath } from './bytes.ts'
+export { blake3, blake3Text, createBlake3, type RunningHash } from './hash.ts'
+
+// Objects
+export { hashObject, idFromBytes, idToBytes, kindCodes, parseId, type Id, type ObjectKind } from './objects/id.ts'
+export type { Emit, ObjectReader, ObjectWriter } from './objects/object-io.ts'
+export { sameEntry, type EntryContent, type EntryKind, type TreeEntry } from './objects/tree-entry.ts'
+export { entryAtPath, findEntry, readTree, TreeBuilder } from './objects/tree.ts'
+export { diffTrees, walkTree, type TreeChange } from './objects/tree-walk.ts'
+export { ChunkListBuilder, diffChunkLists, readChunks, type ChunkRef } from './objects/chunk-list.ts'
+export { assertReadable, decodeManifest, encodeManifest, type Manifest, type ProfileName, type Segment } from './objects/manifest.ts'
+export { decodeCommit, encodeCommit, type Commit, type Person } from './objects/commit.ts'
+export { decodeTag, encodeTag, type Tag } from './objects/tag.ts'
+export { referencesOf } from './objects/references.ts'
+
+// Storage
+export type { ByteRange, ByteStore, PutCondition, Stored } from './store/byte-store.ts'
+export { DiskStore } from './store/disk-store.ts'
+export { MemoryStore } from './store/memory-store.ts'
+export { ReadOnlyStore } from './store/read-only-store.ts'
+export { acquireFileLock, type FileLock } from './store/file-lock.ts'
+export { PackedObjects } from './pack/packed-objects.ts'
+export { beginWriting, PackedWriter, type WriteSession } from './pack/packed-writer.ts'
+export { ContentReader, type ContentRange } from './checkout/content-reader.ts'
+
+// Names and history
+export { checkRefName, createRefs, type Head, type Refs } from './refs/refs.ts'
+export { parseCommit, parseRange, parseRevision, type RevisionContext } from './refs/rev-parse.ts'
+export { walkCommits } from './history/walk.ts'
+export { aheadBehind, isAncestor, mergeBases } from './history/ancestry.ts'
+export { changesBetween, type Change } from './history/changes.ts'
+export type { ContentMerger } from './history/merge-trees.ts'
+
+// Repositories
+export { closeRepo, findRepoRoot, initRepo, openRepo, withLock, type Environment, type Progress, type Repo } from './repo.ts'
+export { applyChange } from './changing/operation.ts'
+export { readCurrentHead } from './changing/head.ts'
+export { markReachable, type ObjectRef } from './reachable.ts'
