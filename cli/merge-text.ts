@@ -35,9 +35,9 @@ export function showConflicts(context: Context, conflicts: readonly OpenConflict
     if (oursSize !== undefined && theirsSize !== undefined) stdout.line(colors.dim(`  ours is ${formatSize(oursSize)}, theirs ${formatSize(theirsSize)}`))
     if (beside !== undefined) stdout.line(`  theirs is in ${quotePath(beside)}`)
   }
-  const finish = from.command === 'stash' ? 'and it is done' : `then: dits ${from.command === 'merge' ? 'commit' : `${from.command} --continue`}`
+  const finish = from.command === 'stash' ? '' : `; then: dits ${from.command === 'merge' ? 'commit' : `${from.command} --continue`}`
   stdout.line(`${formatAmount(conflicts.length, 'file')} in conflict. Take a side with 'dits resolve --ours|--theirs|--both FILE...',`)
-  stdout.line(`or edit the file and 'dits add' it; ${finish}.`)
+  stdout.line(`or edit the file and 'dits add' it${finish}.`)
   stdout.line(`To give it up: dits ${from.command} --abort`)
 }
 

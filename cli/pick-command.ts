@@ -84,16 +84,16 @@ async function show(context: Context, repo: Repo, command: PickCommand, report: 
     const { from, conflicts } = stopped ?? {}
     context.stdout.json({ ...report, stopped: stopped ? { from, conflicts: conflicts?.map(conflictToJson) } : null })
   } else {
-    if (!context.quiet) await showDone(context, repo, command, report)
+    if (!context.quiet) await showDone(context, repo, report)
     if (stopped) await showStopped(context, repo, command, stopped, report.todo.length)
   }
   return stopped ? 1 : 0
 }
 
-async function showDone(context: Context, repo: Repo, command: PickCommand, report: PickReport): Promise<void> {
+async function showDone(context: Context, repo: Repo, report: PickReport): Promise<void> {
   const { made, skipped, before, after, written, removed, stopped } = report
   for (const { id, message } of made) context.stdout.line(`[${shortId(id)}] ${message.split('\n')[0] ?? ''}`)
-  for (const id of skipped) context.stdout.line(`Passed over ${await subject(repo, id)}: ${command === 'revert' ? 'nothing of it is left' : 'its change is here already'}`)
+  for (const id of skipped) context.stdout.line(`Passed over ${await subject(repo, id)}: it changes nothing here`)
   if (made.length > 0) await showCommitChanges(context, repo, before, after)
   else if (!stopped && written + removed > 0) context.stdout.line(`Staged: ${formatAmount(written, 'file')} written, ${removed} removed; commit it with: dits commit`)
 }

@@ -1,5 +1,6 @@
 import { readCommit } from '../../core/changing/head.ts'
 import { DitsError } from '../../core/errors.ts'
+import { previousBranch } from '../../core/refs/earlier-values.ts'
 import type { Repo } from '../../core/repo.ts'
 import { restorePaths } from '../../core/staging/restore.ts'
 import type { Command } from '../command.ts'
@@ -39,9 +40,10 @@ without one; with paths it does what 'dits restore' does. With --json as these.`
     const paths = args.dashes ? args.afterDashes : given.slice(1)
     if (paths.length === 0 && rev === undefined) throw new DitsError('nothing-named', 'name the branch or version to go to', { hint: 'see: dits branch' })
     if (paths.length === 0 && rev !== undefined) {
-      const branch = `refs/heads/${rev}`
-      const onBranch = !args.detach && !/[~^@:]/.test(rev) && (await isBranch(repo, branch))
-      const id = await findCommit(repo, onBranch ? branch : rev === '-' ? '@{-1}' : rev)
+      const target = rev === '-' ? '@{-1}' : rev
+      const branch = target === '@{-1}' ? await previousBranch(repo.oplog, 1) : /[~^@:]/.test(target) ? undefined : `refs/heads/${target}`
+      const onBranch = branch !== undefined && !args.detach && (await isBranch(repo, branch))
+      const id = await findCommit(repo, onBranch ? branch : target)
       return go(context, repo, { id, head: onBranch ? { branch } : { id }, force: args.force })
     }
     const source = rev === undefined ? 'staged' : { tree: (await readCommit(repo, await findCommit(repo, rev))).tree }

@@ -17,6 +17,8 @@ interface MergeArguments {
   ff: boolean
   'ff-only': boolean
   commit: boolean
+  squash: boolean
+  'allow-unrelated-histories': boolean
   abort: boolean
   continue: boolean
 }
@@ -34,8 +36,8 @@ changed is a conflict: ours stays where it is, theirs is put beside it as
 the file and 'dits add' it; then 'dits commit'. Uncommitted changes stay, unless the merge
 touches their files: then nothing is done. 'dits undo' takes a merge back.
 
-With --json: {outcome: up-to-date|fast-forward|merged|conflicts|waiting, before, after,
-branch, conflicts: [{path, reason, beside}], written, removed}; with --abort {aborted, head,
+With --json: {outcome: up-to-date|fast-forward|merged|conflicts|waiting|staged, before,
+after, branch, conflicts: [{path, reason, beside}], written, removed}; with --abort {aborted, head,
 written, removed, saved}. Ends with 1 where there are conflicts.`,
   examples: [
     ['merge grading', "merges the branch 'grading' into the current one"],
@@ -48,6 +50,8 @@ written, removed, saved}. Ends with 1 where there are conflicts.`,
       .option('ff', { type: 'boolean', default: true, describe: 'just move forward where that is enough; --no-ff makes a commit always' })
       .option('ff-only', { type: 'boolean', default: false, describe: 'move forward, or do nothing' })
       .option('commit', { type: 'boolean', default: true, describe: 'commit a merge without conflicts; --no-commit leaves it to you' })
+      .option('squash', { type: 'boolean', default: false, describe: 'only stage what was changed there, for a commit of your own' })
+      .option('allow-unrelated-histories', { type: 'boolean', default: false, describe: 'merge what has no commit in common' })
       .option('abort', { type: 'boolean', default: false, describe: 'give up the merge in progress' })
       .option('continue', { type: 'boolean', default: false, describe: 'commit the merge in progress' }),
 
@@ -60,7 +64,8 @@ written, removed, saved}. Ends with 1 where there are conflicts.`,
     if (args['ff-only'] && !args.ff) throw new UsageError('--ff-only and --no-ff exclude each other')
     const target = await mergeTargetOf(repo, args.target)
     const forward = args['ff-only'] ? 'must' : args.ff ? 'may' : 'never'
-    const report = await mergeInto(repo, target, { message, forward, commit: args.commit })
+    const { squash, commit } = args
+    const report = await mergeInto(repo, target, { message, forward, commit, squash, unrelated: args['allow-unrelated-histories'] })
     return show(context, repo, target, report)
   },
 }
@@ -108,6 +113,7 @@ async function show(context: Context, repo: Repo, target: MergeTarget, report: M
 async function showDone(context: Context, repo: Repo, target: MergeTarget, { outcome, before, after }: MergeReport): Promise<void> {
   const { stdout } = context
   if (outcome === 'up-to-date') return stdout.line('Already up to date.')
+  if (outcome === 'staged') return stdout.line(`Staged the changes of '${target.name}'; commit them with: dits commit`)
   if (outcome === 'waiting') return stdout.line(`Merged '${target.name}' without conflicts; look at it, then: dits commit`)
   if (outcome === 'fast-forward') stdout.line(`Fast-forward${before ? ` ${shortId(before)}..${shortId(after!)}` : ` to ${shortId(after!)}`}`)
   else stdout.line(`Merged '${target.name}' as ${shortId(after!)} ${(await readCommit(repo, after!)).message.split('\n')[0] ?? ''}`)

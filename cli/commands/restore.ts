@@ -46,6 +46,7 @@ kept for 'dits undo'. With --json: {paths, written, removed, saved}.`,
       worktree: args.worktree || !args.staged,
     })
     if (context.json) context.stdout.json({ ...report, paths: report.paths.map(pathToText) })
+    else if (!context.quiet && report.paths.length === 0) context.stdout.line('Nothing to restore: everything named is as it should be.')
     else if (!context.quiet) {
       context.stdout.line(`Restored ${formatAmount(report.paths.length, 'path')}.${report.saved ? ' What was replaced comes back with: dits undo' : ''}`)
     }

@@ -35,7 +35,7 @@ export async function switchTo(repo: Repo, target: { id: Id; head: Head; create?
     if (!options.force) await refuseDuringMerge(repo, current.id)
     const index = await readIndex(repo)
     const wanted = (await readCommit(repo, target.id)).tree
-    const bench = await openWorkbench(repo)
+    const bench = openWorkbench(repo)
     const trees = { from: current.commit?.tree, staged: index?.tree, to: wanted }
     const tree = options.force ? wanted : await carryStaged(bench, trees, repo.env.signal)
     await bench.flush()

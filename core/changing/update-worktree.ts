@@ -129,7 +129,7 @@ function patchStats(index: Index, stats: ReadonlyMap<BytePath, FileStat>, writte
 }
 
 /** The error that names files with uncommitted work that are in the way. */
-export function wouldOverwrite(paths: readonly BytePath[], hint = 'commit it, or put it aside with: dits stash; then try again'): DitsError {
+export function wouldOverwrite(paths: readonly BytePath[], hint = 'commit it, or put it aside with: dits stash --include-untracked; then try again'): DitsError {
   const names = paths.slice(0, 10).map((path) => `'${pathToText(path)}'`)
   const more = paths.length > names.length ? ` and ${paths.length - names.length} more` : ''
   return new DitsError('would-overwrite', `uncommitted work would be overwritten: ${names.join(', ')}${more}`, { hint })

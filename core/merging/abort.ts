@@ -69,7 +69,7 @@ async function indexOfDisk(repo: Repo, state: MergeState, index: Index | undefin
   if (state.phase === 'open' && state.staged === state.disk && index) return index
   let tree = state.disk
   if (state.phase === 'open' && index?.tree && index.tree !== state.staged) {
-    const bench = await openWorkbench(repo)
+    const bench = openWorkbench(repo)
     const trees = { base: state.staged, ours: state.disk, theirs: index.tree }
     tree = (await mergeTrees(bench.reader, bench.emit, { ...trees, signal: repo.env.signal })).tree
     await bench.flush()

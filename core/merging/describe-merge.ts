@@ -72,7 +72,8 @@ function textOf({ reason, ours, theirs, path }: OpenConflict, theirName: string)
     case 'deleted-by-them':
       return `changed here, deleted ${there}`
     case 'file-directory':
-      return ours?.kind === 'directory' || theirs?.kind !== 'directory' ? `a folder here, a file ${there}` : `a file here, a folder ${there}`
+      if (!ours) return 'its folder is a file here'
+      return ours.kind === 'directory' ? `a folder here, a file ${there}` : `a file here, a folder ${there}`
     case 'renamed-twice':
       return `moved to ${movedTo(ours ?? { path })} here, to ${movedTo(theirs ?? { path })} ${there}`
   }

@@ -45,7 +45,7 @@ export interface MergeState {
   phase: 'opening' | 'closing' | 'open'
   /** The commits that the command was asked to merge, pick, revert or apply. */
   request: Id[]
-  /** Commits that the next commit also has as parents (a merge), or that it takes the change from. */
+  /** Commits that the next commit also has as parents (a merge, unless only its changes are wanted), or that it takes the change from. */
   heads: Id[]
   /** Commits that are still to be picked or reverted, in order. */
   todo: Id[]

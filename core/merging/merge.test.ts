@@ -2,6 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { commitStaged } from '../changing/commit.ts'
 import { readCommit } from '../changing/head.ts'
 import { undo } from '../changing/undo.ts'
+import { encodeCommit } from '../objects/commit.ts'
+import { openWriter } from '../repo.ts'
 import { addPaths } from '../staging/stage.ts'
 import { abortMerge } from './abort.ts'
 import { mergeInto, type MergeOptions } from './merge.ts'
@@ -91,6 +93,25 @@ describe('merging what is no conflict', () => {
     const { commit } = await commitStaged(test.repo, {})
     expect(commit.parents).toEqual([ours, (await test.target('feature')).id])
     expect(await readMergeState(test.repo)).toBeUndefined()
+  })
+
+  it('only stages the changes where it is told to squash them', async () => {
+    await diverged({ a: '1' }, { b: '2' }, { c: '3' })
+    const ours = await test.head()
+    expect(await merge({ squash: true })).toMatchObject({ outcome: 'staged', after: ours })
+    expect((await commitStaged(test.repo, { message: 'theirs' })).commit.parents).toEqual([ours])
+    expect(await test.disk()).toEqual({ a: '1', b: '2', c: '3' })
+  })
+
+  it('refuses what has no commit in common, unless it is told to', async () => {
+    test = await TestRepo.create({ a: '1' })
+    const writer = await openWriter(test.repo)
+    const { tree, author } = await readCommit(test.repo, await test.head())
+    const id = writer.write('commit', encodeCommit({ tree, parents: [], author, committer: author, message: 'elsewhere' }))
+    await writer.flush()
+    const target = { id, name: 'elsewhere', kind: 'commit' } as const
+    await expect(mergeInto(test.repo, target, plain)).rejects.toMatchObject({ code: 'unrelated-histories' })
+    expect(await mergeInto(test.repo, target, { ...plain, unrelated: true })).toMatchObject({ outcome: 'merged' })
   })
 
   it('merges branches that were merged into each other both ways', async () => {

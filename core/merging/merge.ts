@@ -29,10 +29,14 @@ export interface MergeOptions {
   forward: 'may' | 'must' | 'never'
   /** Make the merge commit where nothing is in conflict; otherwise it waits for `dits commit`. */
   commit: boolean
+  /** Only stage what the other side changed, for an ordinary commit. */
+  squash?: boolean
+  /** Merge even what has no commit in common. */
+  unrelated?: boolean
 }
 
 export interface MergeReport {
-  outcome: 'up-to-date' | 'fast-forward' | 'merged' | 'conflicts' | 'waiting'
+  outcome: 'up-to-date' | 'fast-forward' | 'merged' | 'conflicts' | 'waiting' | 'staged'
   /** The commits that HEAD stood and stands on; absent before the first one. */
   before: Id | undefined
   after: Id | undefined
@@ -48,7 +52,7 @@ export interface MergeReport {
  * cannot be merged waits, with both versions at hand, to be resolved and
  * committed. Uncommitted changes stay, unless the merge touches their files.
  *
- * Throws `would-overwrite`, `staged-changes`, `not-fast-forward`,
+ * Throws `would-overwrite`, `staged-changes`, `not-fast-forward`, `unrelated-histories`,
  * `merge-in-progress`, `merge-interrupted`, `too-many-conflicts`.
  */
 export async function mergeInto(repo: Repo, target: MergeTarget, options: MergeOptions): Promise<MergeReport> {
@@ -60,7 +64,7 @@ export async function mergeInto(repo: Repo, target: MergeTarget, options: MergeO
     const start = { current, index: await readIndex(repo) }
     if (current.id && (await isAncestor(repo.objects, target.id, current.id))) return upToDate(current.id)
     const canForward = !current.id || (await isAncestor(repo.objects, current.id, target.id))
-    if (canForward && options.forward !== 'never') return reportOf(await forward(repo, start, target))
+    if (canForward && options.forward !== 'never' && !options.squash) return reportOf(await forward(repo, start, target))
     if (options.forward === 'must') {
       throw new DitsError('not-fast-forward', `'${target.name}' has gone another way, so the branch cannot just move forward to it`, {
         hint: `merge it without --ff-only: dits merge ${target.name}`,
@@ -71,7 +75,7 @@ export async function mergeInto(repo: Repo, target: MergeTarget, options: MergeO
 }
 
 async function forward(repo: Repo, start: Start, target: MergeTarget): Promise<Entered> {
-  const bench = await openWorkbench(repo)
+  const bench = openWorkbench(repo)
   const { tree } = decodeCommit(await repo.objects.read('commit', target.id))
   const result = { ...named(target), message: '', head: target.id, conflicts: [] }
   return enterResult(repo, start, await withStaged(repo, bench, start, tree, result))
@@ -80,18 +84,21 @@ async function forward(repo: Repo, start: Start, target: MergeTarget): Promise<E
 async function mergeTrue(repo: Repo, start: Start, target: MergeTarget, options: MergeOptions): Promise<Entered> {
   const ours = start.current.id
   if (!ours) throw new DitsError('no-commits', 'there is no commit yet to merge into', { hint: 'leave out --no-ff' })
-  const bench = await openWorkbench(repo)
+  const bench = openWorkbench(repo)
   const merged = await mergeCommits(bench.reader, bench.emit, {
     ours,
     theirs: target.id,
     mergeContent: repo.env.mergeContent?.(repo),
     signal: repo.env.signal,
   })
+  if (merged.bases.length === 0 && !options.unrelated) throw unrelated(target)
   const message = options.message ?? defaultMessage(target, start.current)
-  const waits = merged.conflicts.length > 0 || !options.commit
-  if (waits) refuseStaged(start, 'a merge that has to wait for its commit')
-  const head = waits ? ours : await writeMerge(repo, bench, { ours, target, merged, message })
-  const result = { ...named(target), message, head, conflicts: merged.conflicts, waits }
+  const { squash = false } = options
+  const waits = merged.conflicts.length > 0 || (!options.commit && !squash)
+  if (waits || squash) refuseStaged(start, 'a merge that has to wait for its commit')
+  const head = waits || squash ? ours : await writeMerge(repo, bench, { ours, target, merged, message })
+  const ends: Partial<Result> = squash ? { heads: [], endsWith: 'resolution' } : {}
+  const result = { ...named(target), ...ends, message, head, conflicts: merged.conflicts, waits }
   return enterResult(repo, start, await withStaged(repo, bench, start, merged.tree, result))
 }
 
@@ -122,6 +129,12 @@ function named(target: MergeTarget): Pick<Result, 'command' | 'request' | 'heads
   return { command: 'merge', request: [target.id], heads: [target.id], todo: [], endsWith: 'commit', theirName: target.name }
 }
 
+function unrelated({ name }: MergeTarget): DitsError {
+  return new DitsError('unrelated-histories', `'${name}' has no commit in common with the current branch`, {
+    hint: 'if it is meant to become a part of it all the same, say --allow-unrelated-histories',
+  })
+}
+
 function defaultMessage({ name, kind }: MergeTarget, { branch }: CurrentHead): string {
   const what = { branch: 'branch', remote: 'remote-tracking branch', tag: 'tag', commit: 'commit' }[kind]
   const into = branch && !mainBranches.includes(shortRefName(branch)) ? ` into ${shortRefName(branch)}` : ''
@@ -134,7 +147,7 @@ const mainBranches = ['main', 'master']
 function reportOf({ state, written, removed }: Entered): MergeReport {
   const before = state.from.head
   const waiting = state.conflicts.length > 0 ? 'conflicts' : 'waiting'
-  const made = state.head === state.request[0] ? 'fast-forward' : 'merged'
+  const made = state.head === before ? 'staged' : state.head === state.request[0] ? 'fast-forward' : 'merged'
   return { outcome: state.phase === 'opening' ? waiting : made, before, after: state.head, conflicts: state.conflicts, written, removed }
 }
 

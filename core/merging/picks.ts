@@ -54,7 +54,7 @@ export async function pickCommits(repo: Repo, command: PickCommand, commits: rea
     await refuseDuringMerge(repo, current.id)
     if (!current.id || !current.commit) throw new DitsError('no-commits', `there is no commit yet to ${command} on`, { hint: 'run: dits commit' })
     const start = { current, index: await readIndex(repo) }
-    const bench = await openWorkbench(repo)
+    const bench = openWorkbench(repo)
     const tree = options.noCommit ? (start.index?.tree ?? current.commit.tree) : current.commit.tree
     const run = await runPicks(repo, bench, { command, commits, options, head: current.id, tree })
     if (run.stopped && !options.noCommit) refuseStaged(start, `the ${command} that has to wait for it`)
@@ -78,7 +78,7 @@ export async function continuePicks(repo: Repo, command: PickCommand, { skip }: 
     const previous = await requireMerge(repo, command, current.id)
     if (!skip) checkCommittable(previous, {})
     const start = { current, index: await readIndex(repo), previous }
-    const bench = await openWorkbench(repo)
+    const bench = openWorkbench(repo)
     const resolved = await commitResolved(repo, bench, start, skip)
     const options = previous.pick ?? {}
     const run = await runPicks(repo, bench, { command, commits: previous.todo, options, ...resolved })

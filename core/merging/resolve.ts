@@ -50,7 +50,7 @@ export async function resolveConflicts(repo: Repo, spec: Pathspec, choice: Choic
     const chosen = chosenConflicts(state, spec)
     const index = (await readIndex(repo)) ?? emptyIndex()
     const worked = await storeWork(repo, index, chosen)
-    const bench = await openWorkbench(repo)
+    const bench = openWorkbench(repo)
     const plan = await planEdits(repo, bench, { state, index, chosen, choice, worked })
     const { tree } = editIndexWith(bench.emit, index, plan.edits, index.writtenMs)
     await bench.flush()

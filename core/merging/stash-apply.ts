@@ -52,7 +52,7 @@ export async function applyStash(repo: Repo, text: string | undefined, options: 
     const current = await readCurrentHead(repo)
     await refuseDuringMerge(repo, current.id)
     const index = await readIndex(repo)
-    const bench = await openWorkbench(repo)
+    const bench = openWorkbench(repo)
     const ours = index?.tree ?? current.commit?.tree ?? emptyTree(bench.emit)
     const trees = await mergeEntry(repo, bench, { entry, ours, withIndex: options.index })
     await bench.flush()

@@ -60,7 +60,7 @@ export async function pushStash(repo: Repo, options: StashOptions): Promise<Stas
     if (!current.id || !current.commit) throw new DitsError('no-commits', 'there is no commit yet to go back to', { hint: 'run: dits commit' })
     const writtenMs = readDiskClock(repo.folder)
     const index = (await readIndex(repo)) ?? emptyIndex()
-    const bench = await openWorkbench(repo)
+    const bench = openWorkbench(repo)
     const work = await storeWork(repo, bench, index, options)
     const edits = await stagedEdits(bench, { head: current.commit.tree, staged: index.tree, spec: options.spec })
     if (work.tracked.length + work.untracked.length + edits.length === 0) return undefined

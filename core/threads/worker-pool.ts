@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { DitsError } from '../errors.ts'
+import { unpackError, type ThreadError } from './thread-error.ts'
 
 /**
  * Threads that work through batches of jobs. The program of a thread calls
@@ -36,7 +37,7 @@ export type ToThread = { type: 'jobs'; jobs: unknown[] } | { type: 'finish' } | 
 export type FromThread =
   | { type: 'results'; results: unknown[] }
   | { type: 'finished'; summary: unknown }
-  | { type: 'error'; error: { code: string; message: string; hint?: string } }
+  | { type: 'error'; error: ThreadError }
 
 /** Batches that a thread may have at once: one in work, one waiting. */
 const batchesWaiting = 2
@@ -133,7 +134,7 @@ export class WorkerPool<Job, Result, Summary> {
     } else if (message.type === 'finished') {
       thread.finished = true
       this.summaries.push(message.summary as Summary)
-    } else this.fail(new DitsError(message.error.code, message.error.message, message.error))
+    } else this.fail(unpackError(message.error))
     this.wake?.()
   }
 

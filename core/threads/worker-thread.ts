@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { DitsError } from '../errors.ts'
+import { packError } from './thread-error.ts'
 import type { FromThread, ThreadStart, ToThread } from './worker-pool.ts'
 
 /** What a thread's program brings. */
@@ -43,7 +44,7 @@ export function serveBatches<Start, Job, Result, Summary>(
       return
     }
     queue = queue.then(async () => port.postMessage(await answer(await server, message)))
-    queue.catch((error: unknown) => port.postMessage({ type: 'error', error: describe(error) } satisfies FromThread))
+    queue.catch((error: unknown) => port.postMessage({ type: 'error', error: packError(error) } satisfies FromThread))
     // Where it failed, the error was posted, and whoever gets it ends the thread.
     if (message.type === 'finish') queue.then(() => port.close(), () => {})
   })
@@ -54,9 +55,4 @@ async function answer<Job, Result, Summary>(server: BatchServer<Job, Result, Sum
   const results: Result[] = []
   for (const job of message.jobs) results.push(await server.run(job as Job))
   return { type: 'results', results }
-}
-
-function describe(error: unknown): { code: string; message: string; hint?: string } {
-  if (error instanceof DitsError) return { code: error.code, message: error.message, ...(error.hint ? { hint: error.hint } : {}) }
-  return { code: 'internal', message: error instanceof Error ? (error.stack ?? error.message) : String(error) }
 }
