@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { joinPath, pathFromText, pathToFs, rootPath, type BytePath } from '../../core/bytes.ts'
 import { blake3Text } from '../../core/hash.ts'
-import { readMergeState } from '../../core/merging/merge-state.ts'
+import { readLiveMerge } from '../../core/merging/merge-state.ts'
 import { decodeCommit } from '../../core/objects/commit.ts'
 import type { Id } from '../../core/objects/id.ts'
 import { walkTree } from '../../core/objects/tree-walk.ts'
@@ -27,7 +27,7 @@ export async function readState(repo: Repo): Promise<RepoState> {
     head: 'branch' in head ? head.branch : head.id,
     refs,
     staged: (await readIndex(repo))?.tree,
-    merging: (await readMergeState(repo)) !== undefined,
+    merging: (await readLiveMerge(repo, 'id' in head ? head.id : refs[head.branch])) !== undefined,
     files: readWorktree(repo.root),
   }
 }

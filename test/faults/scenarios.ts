@@ -113,6 +113,73 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     argv: ['undo'],
     notAgain: true,
   },
+  'merge': {
+    prepare: async (root) => {
+      await twoBranches(root)
+      writeNewFiles(root)
+    },
+    argv: ['merge', 'side'],
+  },
+  'merge with conflicts': { prepare: twoBranchesInConflict, argv: ['merge', 'side'], exitCode: 1 },
+  'merge by moving forward': {
+    prepare: async (root) => {
+      await twoBranches(root)
+      await must(root, 'reset', '--hard', '@~1')
+    },
+    argv: ['merge', 'side'],
+  },
+  'merge --abort': {
+    prepare: async (root) => {
+      await twoBranchesInConflict(root)
+      await dits(root, ['merge', 'side'])
+      writeFileSync(join(root, 'side.txt'), 'worked on since\n')
+    },
+    argv: ['merge', '--abort'],
+    notAgain: true,
+  },
+  'resolve --theirs': {
+    prepare: async (root) => {
+      await twoBranchesInConflict(root)
+      await dits(root, ['merge', 'side'])
+      writeFileSync(join(root, 'notes.txt'), 'worked on since\n')
+    },
+    argv: ['resolve', '--theirs', '--all'],
+  },
+  'resolve --both': {
+    prepare: async (root) => {
+      await twoBranchesInConflict(root)
+      await dits(root, ['merge', 'side'])
+    },
+    argv: ['resolve', '--both', '--all'],
+  },
+  'commit of a merge': {
+    prepare: async (root) => {
+      await twoBranchesInConflict(root)
+      await dits(root, ['merge', 'side'])
+      await must(root, 'resolve', '--ours', '--all')
+    },
+    argv: ['commit'],
+  },
+  'cherry-pick': { prepare: twoBranches, argv: ['cherry-pick', 'side'] },
+  'revert': { prepare: twoBranches, argv: ['revert', 'HEAD'], notAgain: true },
+  'stash': {
+    prepare: async (root) => {
+      await twoCommits(root)
+      changeFiles(root)
+      writeNewFiles(root)
+    },
+    argv: ['stash', '--include-untracked'],
+    notAgain: true,
+  },
+  'stash pop': {
+    prepare: async (root) => {
+      await twoCommits(root)
+      changeFiles(root)
+      writeNewFiles(root)
+      await must(root, 'stash', '--include-untracked')
+    },
+    argv: ['stash', 'pop'],
+  },
   'rm': { prepare: twoCommits, argv: ['rm', 'notes.txt', 'shots/clip.mov'] },
   'mv': { prepare: twoCommits, argv: ['mv', 'shots', 'takes'] },
   'gc': {
@@ -176,6 +243,13 @@ async function twoBranches(root: string): Promise<void> {
   await must(root, 'add', '--all')
   await must(root, 'commit', '-m', 'Side')
   await must(root, 'switch', 'main')
+}
+
+/** The same, with `notes.txt` and the clip changed on both. */
+async function twoBranchesInConflict(root: string): Promise<void> {
+  await twoBranches(root)
+  appendFileSync(join(root, 'shots', 'clip.mov'), 'appended')
+  await must(root, 'commit', '-a', '-m', 'Clip')
 }
 
 function writeNewFiles(root: string): void {
