@@ -120,7 +120,11 @@ class StoredOpLog implements OpLog {
       while (next < seq && missing.length < missingMax) missing.push(next++)
       next = seq + 1
     }
-    return missing
+    if (missing.length === 0) return missing
+    // Others may have appended and pruned while the folder was listed.
+    const first = (await this.#readFirst()).seq
+    const found = await Promise.all(missing.map((seq) => this.#exists(seq)))
+    return missing.filter((seq, i) => seq >= first && !found[i])
   }
 
   /** The last number that was given; 0 where none was. */

@@ -3,7 +3,7 @@ import { addPaths, type AddReport } from '../../core/staging/stage.ts'
 import { DitsError } from '../../core/errors.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
-import { formatAmount, formatSize, quotePath } from '../format.ts'
+import { formatAmount, formatCount, formatSize, quotePath } from '../format.ts'
 import { pathspecOf } from '../revisions.ts'
 
 interface AddArguments {
@@ -78,5 +78,5 @@ function show(context: Context, report: AddReport, dryRun: boolean): void {
 }
 
 function partOf(count: number, what: string): string {
-  return count === 0 ? '' : `${count} ${what}`
+  return count === 0 ? '' : `${formatCount(count)} ${what}`
 }

@@ -1,8 +1,12 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { readCommit } from '../../core/changing/head.ts'
 import { DitsError } from '../../core/errors.ts'
+import { previousBranch } from '../../core/refs/earlier-values.ts'
 import type { Repo } from '../../core/repo.ts'
 import { restorePaths } from '../../core/staging/restore.ts'
 import type { Command } from '../command.ts'
+import type { Context } from '../context.ts'
 import { formatAmount } from '../format.ts'
 import { findCommit, pathspecOf } from '../revisions.ts'
 import { createAndGo, go } from './switch.ts'
@@ -38,17 +42,33 @@ without one; with paths it does what 'dits restore' does. With --json as these.`
     const rev = given[0]
     const paths = args.dashes ? args.afterDashes : given.slice(1)
     if (paths.length === 0 && rev === undefined) throw new DitsError('nothing-named', 'name the branch or version to go to', { hint: 'see: dits branch' })
+    if (paths.length === 0 && rev !== undefined && !args.dashes && (await isOnlyPath(context, repo, rev))) {
+      throw new DitsError('unknown-revision', `'${rev}' is a file or folder, not a version`, { hint: `take it back from what is staged with: dits restore ${rev}` })
+    }
     if (paths.length === 0 && rev !== undefined) {
-      const branch = `refs/heads/${rev}`
-      const onBranch = !args.detach && !/[~^@:]/.test(rev) && (await isBranch(repo, branch))
-      const id = await findCommit(repo, onBranch ? branch : rev === '-' ? '@{-1}' : rev)
+      const target = rev === '-' ? '@{-1}' : rev
+      const branch = target === '@{-1}' ? await previousBranch(repo.oplog, 1) : /[~^@:]/.test(target) ? undefined : `refs/heads/${target}`
+      const onBranch = branch !== undefined && !args.detach && (await isBranch(repo, branch))
+      const id = await findCommit(repo, onBranch ? branch : target)
       return go(context, repo, { id, head: onBranch ? { branch } : { id }, force: args.force })
     }
-    const source = rev === undefined ? undefined : (await readCommit(repo, await findCommit(repo, rev))).tree
-    const report = await restorePaths(repo, pathspecOf(context, repo, paths), { source, staged: source !== undefined, worktree: true })
+    const source = rev === undefined ? 'staged' : { tree: (await readCommit(repo, await findCommit(repo, rev))).tree }
+    const report = await restorePaths(repo, pathspecOf(context, repo, paths), { source, staged: rev !== undefined, worktree: true, overlay: true })
     if (context.json) context.stdout.json({ ...report, paths: report.paths.map(pathToText) })
     else if (!context.quiet) context.stdout.line(`Updated ${formatAmount(report.paths.length, 'path')}${rev === undefined ? '' : ` from ${rev}`}`)
   },
+}
+
+/** True where a word is no version, but names something on disk. */
+async function isOnlyPath(context: Context, repo: Repo, word: string): Promise<boolean> {
+  if (!existsSync(resolve(context.cwd, word))) return false
+  try {
+    await findCommit(repo, word)
+    return false
+  } catch (error) {
+    if (error instanceof DitsError) return true
+    throw error
+  }
 }
 
 async function isBranch(repo: Repo, name: string): Promise<boolean> {

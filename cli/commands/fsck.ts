@@ -33,6 +33,10 @@ With --json: {packs, objects, bytes, problems: [{code, message, object, files}]}
     }
     const report = await checkRepository(repo, { full: args.full })
     show(context, report, args.full)
+    const mayBeIndex = report.problems.some(({ code }) => code === 'object-missing' || code === 'index-damaged')
+    if (mayBeIndex && !args['rebuild-index'] && !context.json) {
+      context.stdout.line('What is missing may be in a pack whose index is lost or damaged. Try: dits fsck --rebuild-index')
+    }
     return report.problems.length > 0 ? 3 : 0
   },
 }

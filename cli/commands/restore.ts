@@ -41,11 +41,12 @@ kept for 'dits undo'. With --json: {paths, written, removed, saved}.`,
     const commit = args.source ? await readCommit(repo, await findCommit(repo, args.source)) : args.staged ? (await readCurrentHead(repo)).commit : undefined
     if (args.staged && !commit) throw new DitsError('no-commits', 'there is no commit yet to restore from', { hint: 'unstage with: dits rm --cached' })
     const report = await restorePaths(repo, pathspecOf(context, repo, paths), {
-      source: commit?.tree,
+      source: commit ? { tree: commit.tree } : 'staged',
       staged: args.staged,
       worktree: args.worktree || !args.staged,
     })
     if (context.json) context.stdout.json({ ...report, paths: report.paths.map(pathToText) })
+    else if (!context.quiet && report.paths.length === 0) context.stdout.line('Nothing to restore: everything named is as it should be.')
     else if (!context.quiet) {
       context.stdout.line(`Restored ${formatAmount(report.paths.length, 'path')}.${report.saved ? ' What was replaced comes back with: dits undo' : ''}`)
     }

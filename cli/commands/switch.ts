@@ -3,6 +3,7 @@ import { switchTo, wasCutOff, type SwitchReport } from '../../core/changing/swit
 import { DitsError } from '../../core/errors.ts'
 import type { Id } from '../../core/objects/id.ts'
 import type { Head } from '../../core/refs/refs.ts'
+import { previousBranch } from '../../core/refs/earlier-values.ts'
 import { checkRefName } from '../../core/refs/refs.ts'
 import { moveUnbornHead } from '../../core/changing/branches.ts'
 import type { Repo } from '../../core/repo.ts'
@@ -69,7 +70,7 @@ export async function createAndGo(context: Context, repo: Repo, target: { name: 
 }
 
 async function destinationOf(repo: Repo, target: string, detach: boolean): Promise<{ id: Id; head: Head }> {
-  const branch = target === '@{-1}' ? await previousBranch(repo) : `refs/heads/${target}`
+  const branch = target === '@{-1}' ? await previousBranch(repo.oplog, 1) : `refs/heads/${target}`
   const tip = branch === undefined || detach ? undefined : await readBranch(repo, branch)
   if (branch !== undefined && tip) return { id: tip, head: { branch } }
   const id = await findCommit(repo, target)
@@ -85,13 +86,6 @@ async function readBranch(repo: Repo, branch: string): Promise<Id | undefined> {
     throw error
   }
   return repo.refs.read(branch)
-}
-
-async function previousBranch(repo: Repo): Promise<string | undefined> {
-  for await (const { head } of repo.oplog.newestFirst()) {
-    if (head.before && head.after) return 'branch' in head.before ? head.before.branch : undefined
-  }
-  return undefined
 }
 
 function show(context: Context, report: SwitchReport, isNew: boolean): void {

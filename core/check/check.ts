@@ -53,7 +53,9 @@ export async function checkRepository(repo: Repo, options: CheckOptions): Promis
     report.packs++
     report.objects += pack.objects
     report.bytes += pack.bytes
-    for (const problem of pack.problems) addPackProblem(report, damaged, problem)
+    // A pack whose index has gone was collected meanwhile: where its objects are now, their links tell.
+    const isThere = pack.problems.length === 0 || (await repo.store.stat(indexKey(pack.pack))) !== undefined
+    if (isThere) for (const problem of pack.problems) addPackProblem(report, damaged, problem)
   }
   const addProblem = ({ code, message }: DitsError) => {
     if (!report.problems.some((problem) => problem.message === message)) report.problems.push({ code, message, files: [] })

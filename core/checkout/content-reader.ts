@@ -1,4 +1,4 @@
-import { DitsError } from '../errors.ts'
+import { DitsError, hasCode } from '../errors.ts'
 import { readChunks, type ChunkRef } from '../objects/chunk-list.ts'
 import { idToBytes, type Id } from '../objects/id.ts'
 import { assertReadable, decodeManifest, type Manifest } from '../objects/manifest.ts'
@@ -44,7 +44,7 @@ export class ContentReader {
     }
     const manifest = await this.manifest(entry)
     for await (const refs of readChunks(this.objects, manifest.root, { from, to })) {
-      for await (const { ref, bytes } of this.readRuns(refs)) {
+      for await (const { ref, bytes } of this.readAll(refs)) {
         yield bytes.subarray(Math.max(0, from - ref.offset), Math.min(bytes.length, to - ref.offset))
       }
     }
@@ -56,6 +56,20 @@ export class ContentReader {
     if (manifest.size !== entry.size) throw sizeLie(entry.id)
     assertReadable(manifest)
     return manifest
+  }
+
+  /** Reads chunks in order; where a pack went meanwhile, those that are left from wherever they are now. */
+  private async *readAll(refs: readonly ChunkRef[]): AsyncGenerator<{ ref: ChunkRef; bytes: Uint8Array }> {
+    for (let done = 0; done < refs.length; ) {
+      try {
+        for await (const piece of this.readRuns(refs.slice(done))) {
+          yield piece
+          done++
+        }
+      } catch (error) {
+        if (!hasCode(error, 'pack-missing') || !(await this.objects.packs.refresh())) throw error
+      }
+    }
   }
 
   private async *readRuns(refs: readonly ChunkRef[]): AsyncGenerator<{ ref: ChunkRef; bytes: Uint8Array }> {

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync, type Stats } from 'node:fs'
 import { createChunker, type Chunker } from '@dits/fastcdc'
 import { joinPath, pathToFs, type BytePath } from '../bytes.ts'
-import { DitsError, isErrno } from '../errors.ts'
+import { isErrno } from '../errors.ts'
 import { blake3, createBlake3 } from '../hash.ts'
 import { ChunkListBuilder } from '../objects/chunk-list.ts'
 import { idFromBytes, type Id } from '../objects/id.ts'
@@ -223,9 +223,4 @@ function failure(job: IngestJob, code: IngestFailure['code'], message: string): 
 /** True where a result is a failure. */
 export function isFailure(result: IngestResult): result is IngestFailure {
   return 'code' in result
-}
-
-/** Turns a failure into the error that a command ends with. */
-export function failureError(result: IngestFailure, shown: string): DitsError {
-  return new DitsError(result.code, `'${shown}' ${result.message}`, { hint: 'make the file readable, or leave it out with .ditsignore' })
 }

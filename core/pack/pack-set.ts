@@ -1,4 +1,4 @@
-import { DitsError } from '../errors.ts'
+import { DitsError, hasCode } from '../errors.ts'
 import { idToBytes, type Id } from '../objects/id.ts'
 import type { ByteStore } from '../store/byte-store.ts'
 import { PackIndex, type PackRow } from './pack-index.ts'
@@ -36,14 +36,32 @@ export class PackSet {
     return set
   }
 
-  /** Looks which packs there are now. */
-  async refresh(): Promise<void> {
+  /** Looks which packs there are now. Answers whether they are others than before. */
+  async refresh(): Promise<boolean> {
     const names: string[] = []
     for await (const key of this.store.list('packs/')) {
       if (key.endsWith('.idx')) names.push(key.slice('packs/'.length, -'.idx'.length))
     }
+    const before = this.names
     this.names = names
     for (const name of this.indexes.keys()) if (!names.includes(name)) this.forget(name)
+    return before.length !== names.length || before.some((name, i) => name !== names[i])
+  }
+
+  /**
+   * Does what may meet a pack that is gone by now, because another process has
+   * put its objects into other packs (which were there before it went): then it
+   * looks which packs there are, and does it again. Throws `pack-missing` where
+   * the packs have not changed.
+   */
+  async followingMoves<T>(work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await work()
+      } catch (error) {
+        if (!hasCode(error, 'pack-missing') || !(await this.refresh())) throw error
+      }
+    }
   }
 
   /** The index of a pack. Throws `index-damaged`, and `pack-missing` where there is none. */
@@ -97,8 +115,15 @@ export class PackSet {
     return undefined
   }
 
-  /** Objects whose ids start with a hex prefix, at most `max` of them. */
+  /** Objects whose ids start with a hex prefix, at most `max` of them; also in packs that were added since. */
   async findByPrefix(prefix: string, max: number): Promise<{ id: Id; kind: PackRow['kind'] }[]> {
+    for (;;) {
+      const found = await this.followingMoves(() => this.findInAll(prefix, max))
+      if (found.length > 0 || !(await this.refresh())) return found
+    }
+  }
+
+  private async findInAll(prefix: string, max: number): Promise<{ id: Id; kind: PackRow['kind'] }[]> {
     const low = Buffer.from(prefix.length % 2 ? prefix + '0' : prefix, 'hex')
     const found = new Map<Id, PackRow['kind']>()
     for (const name of this.names) {

@@ -31,20 +31,20 @@ export class PackedObjects implements ObjectReader {
   }
 
   async read(kind: ObjectKind, id: Id): Promise<Uint8Array> {
-    const located = await this.locate(id)
-    if (!located) throw new DitsError('object-missing', `${kind} '${id}' is missing`, { hint: 'run: dits fsck' })
-    if (located.kind !== kind) throw objectDamaged(kind, id, located.pack)
-    return openRecord(await this.readRecord(located), located, kind, idToBytes(id))
+    return this.packs.followingMoves(async () => {
+      const located = await this.locate(id)
+      if (!located) throw new DitsError('object-missing', `${kind} '${id}' is missing`, { hint: 'run: dits fsck' })
+      if (located.kind !== kind) throw objectDamaged(kind, id, located.pack)
+      return openRecord(await this.readRecord(located), located, kind, idToBytes(id))
+    })
   }
 
   /** Where an object lies, also in packs that were added since this was opened. */
   async locate(id: Id): Promise<Located | undefined> {
-    const located = await this.packs.locate(id)
-    if (located) return located
-    const before = this.packs.names
-    await this.packs.refresh()
-    if (sameNames(before, this.packs.names)) return undefined
-    return this.packs.locate(id)
+    for (;;) {
+      const located = await this.packs.followingMoves(() => this.packs.locate(id))
+      if (located || !(await this.packs.refresh())) return located
+    }
   }
 
   /** Bytes of a pack, not verified. Throws `pack-missing` and, where it ends before, `pack-damaged`. */
@@ -104,8 +104,4 @@ function objectDamaged(kind: ObjectKind, id: Id, pack: string, cause?: unknown):
     hint: 'run: dits fsck --full, which names the files that it touches',
     cause,
   })
-}
-
-function sameNames(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((name, i) => name === b[i])
 }

@@ -158,7 +158,7 @@ export class Placer {
   #finishFile(fd: number, temporaryPath: string | Buffer, mtimeNs: bigint | undefined, isReadOnly: boolean): void {
     try {
       if (isReadOnly) fchmodSync(fd, fstatSync(fd).mode & 0o555)
-      if (mtimeNs !== undefined) futimesSync(fd, Number(mtimeNs) / 1e9, Number(mtimeNs) / 1e9)
+      if (mtimeNs !== undefined) setTime(fd, mtimeNs)
     } catch (error) {
       rmSync(temporaryPath, { force: true })
       throw error
@@ -180,6 +180,16 @@ export class Placer {
     if (!stats) throw unsafePath(path, 'someone else removed it at once')
     return fileStatOf(stats)
   }
+}
+
+/**
+ * Sets the times of an open file, exact to the microsecond: node takes seconds
+ * as a double, which holds no more. The middle of the microsecond is asked
+ * for, so that rounding down does not reach the one before.
+ */
+function setTime(fd: number, timeNs: bigint): void {
+  const seconds = (Number(timeNs / 1000n) + 0.5) / 1e6
+  futimesSync(fd, seconds, seconds)
 }
 
 /**

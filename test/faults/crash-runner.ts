@@ -1,14 +1,16 @@
+import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { checkRepository } from '../../core/check/check.ts'
 import { DitsError } from '../../core/errors.ts'
 import type { Id } from '../../core/objects/id.ts'
 import { walkCommits } from '../../core/history/walk.ts'
 import type { Repo } from '../../core/repo.ts'
-import type { CrashJob, CrashResult } from './crash-messages.ts'
-import { dits, lastOutput } from './dits-in-process.ts'
-import { FaultControl, type FaultKind } from './fault-control.ts'
+import type { CrashJob, CrashResult, ScenarioName } from './crash-messages.ts'
+import { dits, lastOutput, testClock } from './dits-in-process.ts'
+import { FaultControl, type FaultKind, type FaultPlan } from './fault-control.ts'
 import { lostWork, readState, readWorktree, type RepoState } from './repo-state.ts'
 import { scenarios, type Scenario } from './scenarios.ts'
 import { contentOf, withRepo } from './small-repo.ts'
@@ -31,6 +33,9 @@ interface Prepared {
 
 /** A command that changes more than this is not what these tests are for. */
 const callsMax = 2000
+/** Starting a process takes so long that only some calls are tried. */
+const killStride = 5
+const endings: readonly FaultKind[] = ['die', 'tear', 'kill']
 const failuresMax = 20
 
 const control = FaultControl.shared()
@@ -45,13 +50,13 @@ process.on('message', (job: CrashJob) => {
   )
 })
 
-const prepared = new Map<string, Prepared>()
+const prepared = new Map<ScenarioName, Prepared>()
 
 async function play({ scenario, kind }: CrashJob): Promise<CrashResult> {
   const start = prepared.get(scenario) ?? (await prepare(scenario))
   prepared.set(scenario, start)
   const result: CrashResult = { runs: 0, failures: [] }
-  for (let at = 1; at <= callsMax && result.failures.length < failuresMax; at += start.scenario.stride ?? 1) {
+  for (let at = 1; at <= callsMax && result.failures.length < failuresMax; at += kind === 'kill' ? killStride : (start.scenario.stride ?? 1)) {
     const { hit, problems } = await playOnce(start, kind, at)
     if (hit === undefined) return result
     result.runs++
@@ -62,8 +67,8 @@ async function play({ scenario, kind }: CrashJob): Promise<CrashResult> {
 }
 
 /** Makes the repository that a command starts from, and what it makes of it where nothing goes wrong. */
-async function prepare(name: string): Promise<Prepared> {
-  const scenario = scenarios[name]!
+async function prepare(name: ScenarioName): Promise<Prepared> {
+  const scenario = scenarios[name]
   const folder = mkdtempSync(join(home, 'start-'))
   await scenario.prepare(folder)
   const before = readWorktree(folder)
@@ -77,10 +82,7 @@ async function prepare(name: string): Promise<Prepared> {
 
 async function playOnce(start: Prepared, kind: FaultKind, at: number): Promise<{ hit: string | undefined; problems: string[] }> {
   const root = copyOf(start.folder)
-  control.arm({ kind, at, folder: root })
-  const code = await dits(root, start.scenario.argv, start.scenario.clock)
-  const said = lastOutput()
-  const { hit } = await control.disarm()
+  const { code, said, hit } = kind === 'kill' ? runKilled(start, root, at) : await runWithFault(start, root, { kind, at, folder: root })
   if (hit === undefined) return { hit, problems: [] }
   const problems: string[] = []
   const check = async (work: () => Promise<string[]>) => {
@@ -90,11 +92,27 @@ async function playOnce(start: Prepared, kind: FaultKind, at: number): Promise<{
       problems.push(error instanceof DitsError ? `${error.code}: ${error.message}` : error instanceof Error ? error.stack! : String(error))
     }
   }
-  if (kind !== 'die' && kind !== 'tear') await check(async () => problemsOfEnding(start, root, code, said))
+  if (!endings.includes(kind)) await check(async () => problemsOfEnding(start, root, code, said))
   if (!start.scenario.unreadable) await check(() => withRepo(root, (repo) => problemsOfRepo(start, repo)))
   if (!start.scenario.notAgain) await check(() => problemsOfSecondRun(start, root))
   rmSync(root, { recursive: true, force: true })
   return { hit: hit.replaceAll(root, ''), problems }
+}
+
+async function runWithFault({ scenario }: Prepared, root: string, plan: FaultPlan): Promise<{ code: number; said: string; hit: string | undefined }> {
+  control.arm(plan)
+  const code = await dits(root, scenario.argv, scenario.clock)
+  const said = lastOutput()
+  return { code, said, hit: (await control.disarm()).hit }
+}
+
+/** The same in a process of its own, which is killed for real. */
+function runKilled({ scenario }: Prepared, root: string, at: number): { code: number; said: string; hit: string | undefined } {
+  const file = (name: string) => new URL(name, import.meta.url)
+  const argv = ['--no-warnings', '--import', file('fault-fs.ts').href, fileURLToPath(file('../../cli/main.ts')), '-C', root, ...scenario.argv]
+  const env = { ...process.env, DITS_NOW: scenario.clock ?? testClock, DITS_FAULT: `kill ${at} ${root}` }
+  const { status, signal, stderr } = spawnSync(process.execPath, argv, { env, stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' })
+  return { code: status ?? 137, said: stderr, hit: signal === 'SIGKILL' ? 'SIGKILL' : undefined }
 }
 
 /** A command that met an error says so in a way that the person can act on, or has done all the same what it should. */
@@ -116,22 +134,28 @@ async function problemsOfRepo(start: Prepared, repo: Repo): Promise<string[]> {
 
 /** The command run again ends up where it would have without the fault. */
 async function problemsOfSecondRun(start: Prepared, root: string): Promise<string[]> {
-  const isDone = start.scenario.unreadable || JSON.stringify(await withRepo(root, readState)) === JSON.stringify(start.after)
+  const { leftovers } = start.scenario
+  const isDone = start.scenario.unreadable || differences(await withRepo(root, readState), start.after, '', leftovers).length === 0
   const code = await dits(root, start.scenario.argv, start.scenario.clock)
   const found: string[] = []
   if (!isDone && code !== (start.scenario.exitCode ?? 0)) found.push(`run again it ended with ${code} and said: ${lastOutput().trim()}`)
-  found.push(...differences(await withRepo(root, readState), start.after, 'run again'))
+  found.push(...differences(await withRepo(root, readState), start.after, 'run again', leftovers))
   const { problems } = await withRepo(root, (repo) => checkRepository(repo, { full: false }))
   return [...found, ...problems.map(({ code: problem, message }) => `fsck after it was run again: ${problem}: ${message}`)]
 }
 
-function differences(state: RepoState, wanted: RepoState, when: string): string[] {
+function differences(state: RepoState, wanted: RepoState, when: string, leftovers?: RegExp): string[] {
   const found: string[] = []
   for (const field of ['head', 'refs', 'staged', 'merging', 'files'] as const) {
-    const [is, should] = [JSON.stringify(state[field]), JSON.stringify(wanted[field])]
+    const [is, should] = [JSON.stringify(without(state[field], leftovers)), JSON.stringify(without(wanted[field], leftovers))]
     if (is !== should) found.push(`${when} ${field} is ${is}, not ${should}`)
   }
   return found
+}
+
+function without(value: RepoState[keyof RepoState], leftovers: RegExp | undefined): unknown {
+  if (!leftovers || typeof value !== 'object') return value
+  return Object.fromEntries(Object.entries(value).filter(([name]) => !leftovers.test(name)))
 }
 
 async function contentOfAll(repo: Repo): Promise<Map<Id, Record<string, string>>> {

@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { CrashJob, CrashResult } from './crash-messages.ts'
+import { scenarioNames, type CrashJob, type CrashResult, type ScenarioName } from './crash-messages.ts'
 import type { FaultKind } from './fault-control.ts'
 
 /**
@@ -10,13 +10,21 @@ import type { FaultKind } from './fault-control.ts'
  * should have done. Every writing call of every command is tried.
  */
 
-const names = ['add of new files', 'add of changed and removed files', 'add in two threads', 'the first commit', 'commit', 'commit -a']
 const kinds: FaultKind[] = ['die', 'tear', 'ENOSPC', 'EIO', 'short']
+const killed: ScenarioName[] = ['add of new files', 'commit', 'switch', 'gc']
 const runnersMax = 2
 
-describe.each(names)('%s', (scenario) => {
+describe.each(scenarioNames)('%s', (scenario) => {
   it.concurrent.each(kinds)('survives %s at every writing call', async (kind) => {
     const { runs, failures } = await play({ scenario, kind })
+    expect(failures).toEqual([])
+    expect(runs).toBeGreaterThan(0)
+  })
+})
+
+describe('a process that is killed for real', () => {
+  it.concurrent.each(killed)('in %s leaves everything that was committed', async (scenario) => {
+    const { runs, failures } = await play({ scenario, kind: 'kill' })
     expect(failures).toEqual([])
     expect(runs).toBeGreaterThan(0)
   })

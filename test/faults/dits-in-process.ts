@@ -10,11 +10,11 @@ import { join } from 'node:path'
  * must be one that nothing else runs in.
  */
 
-const pieces: string[] = []
+const pieces: { fd: number; text: string }[] = []
 const { writeSync } = fs
 fs.writeSync = ((fd: number, content: unknown, ...rest: unknown[]) => {
   if (fd !== 1 && fd !== 2) return (writeSync as (...args: unknown[]) => number)(fd, content, ...rest)
-  pieces.push(Buffer.from(content as Uint8Array).toString('utf8'))
+  pieces.push({ fd, text: Buffer.from(content as Uint8Array).toString('utf8') })
   return Buffer.byteLength(content as Uint8Array)
 }) as typeof fs.writeSync
 syncBuiltinESMExports()
@@ -49,5 +49,10 @@ export async function dits(root: string, argv: readonly string[], clock = testCl
 
 /** What the last command printed, to either stream. */
 export function lastOutput(): string {
-  return pieces.join('')
+  return pieces.map(({ text }) => text).join('')
+}
+
+/** What the last command printed to standard output. */
+export function lastAnswer(): string {
+  return pieces.map(({ fd, text }) => (fd === 1 ? text : '')).join('')
 }

@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { joinPath, pathFromText, pathToFs, rootPath, type BytePath } from '../../core/bytes.ts'
+import { readCurrentHead } from '../../core/changing/head.ts'
 import { blake3Text } from '../../core/hash.ts'
 import { readLiveMerge } from '../../core/merging/merge-state.ts'
 import { decodeCommit } from '../../core/objects/commit.ts'
@@ -27,7 +28,7 @@ export async function readState(repo: Repo): Promise<RepoState> {
     head: 'branch' in head ? head.branch : head.id,
     refs,
     staged: (await readIndex(repo))?.tree,
-    merging: (await readLiveMerge(repo, 'id' in head ? head.id : refs[head.branch])) !== undefined,
+    merging: (await readLiveMerge(repo, (await readCurrentHead(repo)).id)) !== undefined,
     files: readWorktree(repo.root),
   }
 }

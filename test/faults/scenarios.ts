@@ -1,6 +1,7 @@
 import { appendFileSync, chmodSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createRandom } from '../../fixtures/random.ts'
+import type { ScenarioName } from './crash-messages.ts'
 import { dits, lastOutput } from './dits-in-process.ts'
 
 /** A command, and the repository that it starts from. */
@@ -15,11 +16,13 @@ export interface Scenario {
   notAgain?: boolean
   /** Before the command there is nothing that could be read. */
   unreadable?: boolean
+  /** Files and refs of these names may be left behind by a crash, and stay until someone removes them. */
+  leftovers?: RegExp
   /** Every how many calls one is tried, where each run takes long; by default all are. */
   stride?: number
 }
 
-export const scenarios: Readonly<Record<string, Scenario>> = {
+export const scenarios: Readonly<Record<ScenarioName, Scenario>> = {
   'add of new files': {
     prepare: async (root) => {
       await twoCommits(root)
@@ -113,6 +116,16 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     argv: ['undo'],
     notAgain: true,
   },
+  'rm': { prepare: twoCommits, argv: ['rm', 'notes.txt', 'shots/clip.mov'] },
+  'mv': { prepare: twoCommits, argv: ['mv', 'shots', 'takes'] },
+  'merge, fast-forward': {
+    prepare: async (root) => {
+      await twoBranches(root)
+      await must(root, 'reset', '--hard', '@~1')
+      await must(root, 'branch', 'ahead', 'side')
+    },
+    argv: ['merge', 'ahead'],
+  },
   'merge': {
     prepare: async (root) => {
       await twoBranches(root)
@@ -120,68 +133,68 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
     argv: ['merge', 'side'],
   },
-  'merge with conflicts': { prepare: twoBranchesInConflict, argv: ['merge', 'side'], exitCode: 1 },
-  'merge by moving forward': {
-    prepare: async (root) => {
-      await twoBranches(root)
-      await must(root, 'reset', '--hard', '@~1')
-    },
-    argv: ['merge', 'side'],
-  },
+  'merge with a conflict': { prepare: conflictingBranches, argv: ['merge', 'side'], exitCode: 1 },
   'merge --abort': {
     prepare: async (root) => {
-      await twoBranchesInConflict(root)
+      await conflictingBranches(root)
       await dits(root, ['merge', 'side'])
-      writeFileSync(join(root, 'side.txt'), 'worked on since\n')
+      writeFileSync(join(root, 'notes.txt'), 'worked on\n')
     },
     argv: ['merge', '--abort'],
-    notAgain: true,
+    leftovers: /^notes\.theirs-/,
   },
-  'resolve --theirs': {
+  'resolve': {
     prepare: async (root) => {
-      await twoBranchesInConflict(root)
+      await conflictingBranches(root)
       await dits(root, ['merge', 'side'])
-      writeFileSync(join(root, 'notes.txt'), 'worked on since\n')
+      writeFileSync(join(root, 'notes.txt'), 'worked on\n')
     },
-    argv: ['resolve', '--theirs', '--all'],
-  },
-  'resolve --both': {
-    prepare: async (root) => {
-      await twoBranchesInConflict(root)
-      await dits(root, ['merge', 'side'])
-    },
-    argv: ['resolve', '--both', '--all'],
+    argv: ['resolve', '--theirs', 'notes.txt'],
+    leftovers: /^notes\.theirs-/,
   },
   'commit of a merge': {
     prepare: async (root) => {
-      await twoBranchesInConflict(root)
+      await conflictingBranches(root)
       await dits(root, ['merge', 'side'])
-      await must(root, 'resolve', '--ours', '--all')
+      await must(root, 'resolve', '--ours', 'notes.txt')
     },
-    argv: ['commit'],
+    argv: ['commit', '-m', 'Merged'],
   },
   'cherry-pick': { prepare: twoBranches, argv: ['cherry-pick', 'side'] },
-  'revert': { prepare: twoBranches, argv: ['revert', 'HEAD'], notAgain: true },
+  'revert': {
+    prepare: async (root) => {
+      await twoCommits(root)
+      await must(root, 'tag', 'cut')
+    },
+    argv: ['revert', 'cut'],
+  },
   'stash': {
     prepare: async (root) => {
       await twoCommits(root)
       changeFiles(root)
       writeNewFiles(root)
     },
-    argv: ['stash', '--include-untracked'],
-    notAgain: true,
+    argv: ['stash', '-u'],
+    leftovers: /^refs\/stash\//,
   },
   'stash pop': {
     prepare: async (root) => {
       await twoCommits(root)
       changeFiles(root)
       writeNewFiles(root)
-      await must(root, 'stash', '--include-untracked')
+      await must(root, 'stash', '-u')
     },
     argv: ['stash', 'pop'],
   },
-  'rm': { prepare: twoCommits, argv: ['rm', 'notes.txt', 'shots/clip.mov'] },
-  'mv': { prepare: twoCommits, argv: ['mv', 'shots', 'takes'] },
+  'branch -m': { prepare: twoBranches, argv: ['branch', '-m', 'main', 'film'] },
+  'tag -m': { prepare: twoCommits, argv: ['tag', '-m', 'As sent', 'v1'] },
+  'clean': {
+    prepare: async (root) => {
+      await twoCommits(root)
+      writeNewFiles(root)
+    },
+    argv: ['clean', '-fd'],
+  },
   'gc': {
     prepare: async (root) => {
       await twoBranches(root)
@@ -245,11 +258,13 @@ async function twoBranches(root: string): Promise<void> {
   await must(root, 'switch', 'main')
 }
 
-/** The same, with `notes.txt` and the clip changed on both. */
-async function twoBranchesInConflict(root: string): Promise<void> {
+/** Both branches change `notes.txt`. */
+async function conflictingBranches(root: string): Promise<void> {
   await twoBranches(root)
-  appendFileSync(join(root, 'shots', 'clip.mov'), 'appended')
-  await must(root, 'commit', '-a', '-m', 'Clip')
+  await must(root, 'switch', 'side')
+  writeFileSync(join(root, 'notes.txt'), 'by the side\n')
+  await must(root, 'commit', '-a', '-m', 'Side notes')
+  await must(root, 'switch', 'main')
 }
 
 function writeNewFiles(root: string): void {
