@@ -1,7 +1,6 @@
-import { pathToText } from '../core/bytes.ts'
+import { pathToText, rootPath } from '../core/bytes.ts'
 import { readCommit } from '../core/changing/head.ts'
 import { compareVersions } from '../core/comparing/compare.ts'
-import { rootPath } from '../core/bytes.ts'
 import { describeConflict } from '../core/merging/describe-merge.ts'
 import { abortMerge, type AbortReport } from '../core/merging/abort.ts'
 import type { MergeCommand, OpenConflict } from '../core/merging/merge-state.ts'

@@ -55,7 +55,7 @@ export async function commitStaged(repo: Repo, options: CommitOptions): Promise<
     const commit: Commit = { tree, parents, author, committer, message }
     const id = writer.write('commit', encodeCommit(commit))
     await writer.flush()
-    await applyChange(repo, { ...headMove(current, id), merge: merge && moveOfCommit(merge, id) })
+    await applyChange(repo, { ...headMove(current, id), merge: merge ? moveOfCommit(merge, id) : {} })
     return { id, commit, branch: current.branch, before }
   })
 }

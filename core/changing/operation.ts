@@ -17,7 +17,7 @@ export interface Change {
   worktree?: boolean
   /** The trees that the working tree was brought from and to, where these are not what was staged. */
   disk?: { before: Id; after: Id } | undefined
-  /** How the merge in progress moves; `{}` ends it without a trace in the log. */
+  /** How the merge in progress moves; `{}` ends without a trace in the log what a crash left of one. */
   merge?: MergeMove | undefined
   /** The operation that this one undoes. */
   undoes?: number

@@ -4,23 +4,24 @@ import { clearMergeState, readMergeState, writeMergeState, type MergeMove, type 
 
 /**
  * Makes a move of the merge in progress: writes their versions for conflicts
- * that are open now, then the state, then removes what belongs to conflicts
- * that no longer are. A crash in between leaves such a file too many, which
- * shows as untracked, or the state of before.
+ * that are open now, removes those of conflicts that no longer are, and then
+ * writes the state. A crash in between leaves the state of before, so that the
+ * same command can be run again; a conflict that is open in it then may lack
+ * the file beside, but not what was in it.
  */
 export async function moveMerge(repo: Repo, move: MergeMove): Promise<void> {
   const before = await readMergeState(repo)
   const wanted = stateAfter(before, move)
   const after = wanted && { ...wanted, conflicts: await placeBeside(repo, wanted.conflicts) }
+  if (before) await removeBeside(repo, before, after)
   if (after) await writeMergeState(repo, after)
   else await clearMergeState(repo)
-  if (before) await removeBeside(repo, before, after)
 }
 
 function stateAfter(now: MergeState | undefined, move: MergeMove): MergeState | undefined {
-  const { settled = [], reopened = [] } = move
-  if (settled.length + reopened.length === 0) return move.after
-  return now && { ...now, conflicts: withConflicts(now.conflicts, settled, reopened) }
+  const { settled, reopened } = move
+  if (!settled && !reopened) return move.after
+  return now && { ...now, conflicts: withConflicts(now.conflicts, settled ?? [], reopened ?? []) }
 }
 
 /** The open conflicts, sorted by path, without those settled and with those open again. */

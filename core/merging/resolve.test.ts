@@ -45,6 +45,13 @@ describe('a file that both sides changed', () => {
     expect((await readMergeState(test.repo))?.conflicts).toEqual([])
   })
 
+  it('leaves the merge to be committed, however often it is resolved', async () => {
+    await make()
+    await resolve('theirs')
+    expect(await resolve('theirs')).toMatchObject({ resolved: [], left: [] })
+    expect(await readMergeState(test.repo)).toMatchObject({ phase: 'open', conflicts: [] })
+  })
+
   it('is open again after undo', async () => {
     const mark = await make()
     await resolve('both')

@@ -12,13 +12,15 @@ import { emptyIndex } from '../staging/changes.ts'
 import type { Pathspec } from '../staging/pathspec.ts'
 import { readIndex } from '../staging/stage.ts'
 import { storeFiles } from '../staging/store-files.ts'
-import { checkUnchanged } from '../worktree/content-hash.ts'
+import { checkUnchanged, hashOnDisk } from '../worktree/content-hash.ts'
 import { lookAt } from '../worktree/disk.ts'
+import { kindOfMode } from '../worktree/file-stat.ts'
 import type { Index, IndexEntry } from '../worktree/index-file.ts'
 import { Placer } from '../worktree/place.ts'
 import { isBesideEdited } from './beside-files.ts'
-import { besidePath, keptMark, placeNear } from './beside-path.ts'
+import { besidePath, keptMark, placeNear, type IsTaken } from './beside-path.ts'
 import { readLiveMerge, type ConflictSide, type MergeState, type OpenConflict } from './merge-state.ts'
+import { moveMerge } from './move-merge.ts'
 import { interrupted } from './refuse.ts'
 import { conflictsWithout, moveOfResolution } from './resolve-by-staging.ts'
 import { openWorkbench, type Workbench } from './workbench.ts'
@@ -48,6 +50,7 @@ export async function resolveConflicts(repo: Repo, spec: Pathspec, choice: Choic
   return withLock(repo, async () => {
     const state = await requireOpenMerge(repo)
     const chosen = chosenConflicts(state, spec)
+    if (chosen.length === 0) return { resolved: [], left: state.conflicts, state, saved: false }
     const index = (await readIndex(repo)) ?? emptyIndex()
     const worked = await storeWork(repo, index, chosen)
     const bench = openWorkbench(repo)
@@ -61,8 +64,9 @@ export async function resolveConflicts(repo: Repo, spec: Pathspec, choice: Choic
       also: plan.also,
       begin: (saved) => recordChange(repo, { index: staged, saved, worktree: true, merge }),
     })
+    await makeChange(repo, { index: { ...staged, bytes: update.index } })
     removeTaken(repo, chosen, worked, choice)
-    await makeChange(repo, { index: { ...staged, bytes: update.index }, merge })
+    await moveMerge(repo, merge)
     const left = conflictsWithout(state, chosen)
     return { resolved: plan.resolved, left, state, saved: update.saved !== undefined }
   })
@@ -123,9 +127,9 @@ async function planEdits(
   const { index, chosen, choice, worked } = job
   const plan: Plan = { edits: [], also: new Set(), resolved: [] }
   const taken = new Set<BytePath>()
-  const isTaken = (path: BytePath) =>
-    taken.has(path) || lookAt(repo.rootBytes, path) !== undefined || index.find(path) !== undefined || index.findFolder(path) !== undefined
   for (const conflict of chosen) {
+    const theirs = (conflict.beside === undefined ? undefined : worked.get(conflict.beside)) ?? conflict.theirs
+    const isTaken = async (path: BytePath) => taken.has(path) || (await holdsOther(repo, index, path, theirs))
     const hasOurs = conflict.ours !== undefined
     const editedOurs = worked.get(conflict.path)
     if (choice !== 'theirs' && editedOurs) plan.edits.push({ path: conflict.path, entry: editedOurs })
@@ -139,15 +143,24 @@ async function planEdits(
   return plan
 }
 
+/** Whether something else than `wanted` is at a path; where it is just that, a run of the same command that died has put it there. */
+async function holdsOther(repo: Repo, index: Index, path: BytePath, wanted: Pick<ConflictSide, 'hash' | 'kind'> | undefined): Promise<boolean> {
+  const entry = index.get(path)
+  if (index.findFolder(path) !== undefined || (entry && (entry.hash !== wanted?.hash || entry.kind !== wanted.kind))) return true
+  const stats = lookAt(repo.rootBytes, path)
+  if (!stats) return false
+  return kindOfMode(stats.mode) !== wanted?.kind || (await hashOnDisk(repo.rootBytes, path, repo.env.signal))?.hash !== wanted.hash
+}
+
 /** Where their version goes, if there is one: where they moved it, in place of ours, or beside ours. */
 async function placeOfTheirs(
   { reader }: Workbench,
   { state, index, choice, worked }: { state: MergeState; index: Index; choice: Choice; worked: Worked },
   { path, reason, ours, theirs }: OpenConflict,
-  isTaken: (path: BytePath) => boolean,
+  isTaken: IsTaken,
 ): Promise<BytePath | undefined> {
   if (!theirs) return undefined
-  if (reason === 'renamed-twice' && !isTaken(theirs.path)) return theirs.path
+  if (reason === 'renamed-twice' && !(await isTaken(theirs.path))) return theirs.path
   if (choice === 'theirs') return path
   const near = index.tree === undefined ? path : await placeNear(reader, index.tree, path)
   const isFree = !ours && !worked.has(path) && near === path
