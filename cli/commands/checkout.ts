@@ -52,8 +52,8 @@ without one; with paths it does what 'dits restore' does. With --json as these.`
       const id = await findCommit(repo, onBranch ? branch : target)
       return go(context, repo, { id, head: onBranch ? { branch } : { id }, force: args.force })
     }
-    const source = rev === undefined ? undefined : (await readCommit(repo, await findCommit(repo, rev))).tree
-    const report = await restorePaths(repo, pathspecOf(context, repo, paths), { source, staged: source !== undefined, worktree: true })
+    const source = rev === undefined ? 'staged' : { tree: (await readCommit(repo, await findCommit(repo, rev))).tree }
+    const report = await restorePaths(repo, pathspecOf(context, repo, paths), { source, staged: rev !== undefined, worktree: true, overlay: true })
     if (context.json) context.stdout.json({ ...report, paths: report.paths.map(pathToText) })
     else if (!context.quiet) context.stdout.line(`Updated ${formatAmount(report.paths.length, 'path')}${rev === undefined ? '' : ` from ${rev}`}`)
   },

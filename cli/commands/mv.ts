@@ -1,6 +1,6 @@
 import { pathToText } from '../../core/bytes.ts'
 import { DitsError } from '../../core/errors.ts'
-import { movePaths } from '../../core/staging/remove.ts'
+import { movePaths } from '../../core/staging/move.ts'
 import type { Command } from '../command.ts'
 import { quotePath } from '../format.ts'
 import { pathOf } from '../revisions.ts'

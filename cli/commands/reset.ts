@@ -40,7 +40,7 @@ With --json: {id, before, written, removed, saved}, or with paths {paths}.`,
     if (!id) throw new DitsError('no-commits', 'there is no commit yet to reset to')
     if (args.afterDashes.length > 0) {
       const { paths } = await restorePaths(repo, pathspecOf(context, repo, args.afterDashes), {
-        source: (await readCommit(repo, id)).tree,
+        source: { tree: (await readCommit(repo, id)).tree },
         staged: true,
         worktree: false,
       })

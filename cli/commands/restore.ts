@@ -41,7 +41,7 @@ kept for 'dits undo'. With --json: {paths, written, removed, saved}.`,
     const commit = args.source ? await readCommit(repo, await findCommit(repo, args.source)) : args.staged ? (await readCurrentHead(repo)).commit : undefined
     if (args.staged && !commit) throw new DitsError('no-commits', 'there is no commit yet to restore from', { hint: 'unstage with: dits rm --cached' })
     const report = await restorePaths(repo, pathspecOf(context, repo, paths), {
-      source: commit?.tree,
+      source: commit ? { tree: commit.tree } : 'staged',
       staged: args.staged,
       worktree: args.worktree || !args.staged,
     })

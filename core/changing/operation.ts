@@ -10,7 +10,7 @@ export interface Change {
   refs?: RefMove[]
   head?: { before: Head; after: Head }
   /** The new working-tree index, encoded, and the trees staged before and after. */
-  index?: { bytes: Uint8Array; before: Id | undefined; after: Id | undefined }
+  index?: { bytes: Uint8Array; before: Id | undefined; after: Id | undefined } | undefined
   /** A tree of uncommitted files that the command replaced or removed, so that undo can bring them back. */
   saved?: Id | undefined
   /** True where files of the working tree were changed with the index. */
@@ -26,16 +26,24 @@ export interface Change {
 /**
  * Records a change in the operation log and then makes it. Every object that
  * it refers to is durable already. A command that replaces files of the working
- * tree does the two by itself, with the files between them. Throws `ref-moved`
- * where another process moved a ref.
+ * tree does the two by itself, with the files between them (`changeWorktree`).
+ * What moves nothing is not recorded: there is nothing to undo. Throws
+ * `ref-moved` where another process moved a ref.
  */
 export async function applyChange(repo: Repo, change: Change): Promise<void> {
-  await recordChange(repo, change)
+  if (change.worktree || !movesNothing(change)) await recordChange(repo, change)
   await makeChange(repo, change)
 }
 
+/** True where a change leaves refs, HEAD, what is staged and the merge in progress as they are, and keeps nothing for undo. */
+export function movesNothing({ refs = [], head, index, saved, merge, undoes }: PlannedChange): boolean {
+  if (undoes !== undefined || saved !== undefined || (merge && Object.values(merge).some((value) => value !== undefined))) return false
+  const movesHead = head && JSON.stringify(head.before) !== JSON.stringify(head.after)
+  return !movesHead && index?.before === index?.after && refs.every(({ before, after }) => before === after)
+}
+
 /** A change as it can be known before the files are in place. */
-export type PlannedChange = Omit<Change, 'index'> & { index?: Omit<NonNullable<Change['index']>, 'bytes'> }
+export type PlannedChange = Omit<Change, 'index'> & { index?: Omit<NonNullable<Change['index']>, 'bytes'> | undefined }
 
 /**
  * Records a change that is about to be made. The record comes before the first

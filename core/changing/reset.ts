@@ -5,9 +5,9 @@ import { withLock, type Repo } from '../repo.ts'
 import { modifiedPaths } from '../staging/changes.ts'
 import { readIndex } from '../staging/stage.ts'
 import { indexFromTree } from '../worktree/index-tree.ts'
+import { changeWorktree } from './change-worktree.ts'
 import { headMove, readCommit, readCurrentHead } from './head.ts'
-import { applyChange, makeChange, recordChange, type Change } from './operation.ts'
-import { updateWorktree } from './update-worktree.ts'
+import { applyChange, type PlannedChange } from './operation.ts'
 
 export interface ResetReport {
   id: Id
@@ -35,16 +35,17 @@ export async function resetTo(repo: Repo, id: Id, mode: 'soft' | 'mixed' | 'hard
     const index = await readIndex(repo)
     const tree = (await readCommit(repo, id)).tree
     const report: ResetReport = { id, before: current.id, written: 0, removed: 0, saved: false }
-    const moves: Change = headMove(current, id)
+    const moves: Omit<PlannedChange, 'index'> = headMove(current, id)
     if (merge && mode !== 'soft') moves.merge = merge.phase === 'open' ? { before: merge } : {}
     const staged = { before: index?.tree, after: tree }
     if (mode === 'hard') {
-      const update = await updateWorktree(repo, index, tree, {
+      const update = await changeWorktree(repo, {
+        from: index,
+        target: tree,
         policy: 'save',
         also: await modifiedPaths(repo, index),
-        begin: (saved) => recordChange(repo, { ...moves, index: staged, saved, worktree: true }),
+        change: { ...moves, index: staged },
       })
-      await makeChange(repo, { ...moves, index: { ...staged, bytes: update.index } })
       Object.assign(report, { written: update.written, removed: update.removed, saved: update.saved !== undefined })
     } else if (mode === 'mixed') {
       await applyChange(repo, { ...moves, index: { ...staged, bytes: await indexFromTree(repo.objects, tree, index) } })

@@ -7,9 +7,9 @@ import { withLock, type Repo } from '../repo.ts'
 import { readIndex } from '../staging/stage.ts'
 import { modifiedPaths } from '../staging/changes.ts'
 import { carryStaged } from './carry-staged.ts'
+import { changeWorktree } from './change-worktree.ts'
 import { readCommit, readCurrentHead } from './head.ts'
-import { makeChange, recordChange, type PlannedChange } from './operation.ts'
-import { updateWorktree } from './update-worktree.ts'
+import type { PlannedChange } from './operation.ts'
 
 export interface SwitchReport {
   before: { head: Head; id: Id | undefined }
@@ -19,6 +19,8 @@ export interface SwitchReport {
   /** True where uncommitted files were replaced; undo brings them back. */
   saved: boolean
 }
+
+const hint = 'commit it, put it aside with: dits stash, or go on without it with --force (dits undo brings it back)'
 
 /**
  * Goes to a commit: HEAD to `head`, the index and the working tree to the
@@ -42,16 +44,9 @@ export async function switchTo(repo: Repo, target: { id: Id; head: Head; create?
       ...(target.create && 'branch' in target.head ? { refs: [{ name: target.head.branch, after: target.id }] } : {}),
       index: { before: index?.tree, after: tree },
       head: { before: current.head, after: target.head },
-      worktree: true,
       merge: merge && (merge.phase === 'open' ? { before: merge } : {}),
     }
-    const update = await updateWorktree(repo, index, tree, {
-      policy: options.force ? 'save' : 'refuse',
-      hint: 'commit it, put it aside with: dits stash, or go on without it with --force (dits undo brings it back)',
-      also,
-      begin: (saved) => recordChange(repo, { ...change, saved }),
-    })
-    await makeChange(repo, { ...change, index: { before: index?.tree, after: tree, bytes: update.index } })
+    const update = await changeWorktree(repo, { from: index, target: tree, policy: options.force ? 'save' : 'refuse', hint, also, change })
     return {
       before: { head: current.head, id: current.id },
       after: { head: target.head, id: target.id },

@@ -28,5 +28,9 @@ serveBatches<IngestWorkerStart, IngestJob, IngestResult, Added>(async ({ start, 
       await store.close()
       return writer.added
     },
+    abandon: async () => {
+      await writer.abandon()
+      await store.close()
+    },
   }
 })

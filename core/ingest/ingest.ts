@@ -72,15 +72,21 @@ async function* ingestHere(jobs: readonly SizedJob[], options: IngestOptions, se
       options.onProgress?.(done)
     },
   })
-  for (const job of jobs) {
-    await writer.ready()
-    done.path = job.path
-    const result = await ingester.ingest(job)
-    done.files++
-    yield result
+  let isDurable = false
+  try {
+    for (const job of jobs) {
+      await writer.ready()
+      done.path = job.path
+      const result = await ingester.ingest(job)
+      done.files++
+      yield result
+    }
+    await writer.flush()
+    isDurable = true
+    return writer.added
+  } finally {
+    if (!isDurable) await writer.abandon()
   }
-  await writer.flush()
-  return writer.added
 }
 
 async function* ingestInThreads(jobs: readonly SizedJob[], options: IngestOptions, session: WriteSession): AsyncGenerator<IngestResult, Added> {

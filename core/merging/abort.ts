@@ -1,8 +1,8 @@
 import type { BytePath } from '../bytes.ts'
 import { emptyTree } from '../changing/edit-index.ts'
+import { changeWorktree } from '../changing/change-worktree.ts'
 import { headMove, readCurrentHead, type HeadMove } from '../changing/head.ts'
-import { makeChange, recordChange, type PlannedChange } from '../changing/operation.ts'
-import { updateWorktree } from '../changing/update-worktree.ts'
+import type { PlannedChange } from '../changing/operation.ts'
 import { DitsError } from '../errors.ts'
 import { mergeTrees } from '../history/merge-trees.ts'
 import type { RefMove } from '../oplog.ts'
@@ -42,17 +42,11 @@ export async function abortMerge(repo: Repo, command: MergeCommand): Promise<Abo
       ...moves,
       refs: [...(moves.refs ?? (await unbornBranch(repo, state))), ...(await entryThatWasDropped(repo, state))],
       index: { before: index?.tree, after: target },
-      worktree: true,
       disk: state.staged !== state.disk && from.tree ? { before: from.tree, after: target } : undefined,
       // A state that was interrupted is nothing that undo should bring back.
       merge: state.phase === 'open' ? { before: state } : {},
     }
-    const update = await updateWorktree(repo, from, target, {
-      policy: 'save',
-      also: await workedIn(repo, state, from),
-      begin: (saved) => recordChange(repo, { ...change, saved }),
-    })
-    await makeChange(repo, { ...change, index: { before: index?.tree, after: target, bytes: update.index } })
+    const update = await changeWorktree(repo, { from, target, policy: 'save', also: await workedIn(repo, state, from), change })
     return { state, written: update.written, removed: update.removed, saved: update.saved !== undefined }
   })
 }

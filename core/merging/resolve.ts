@@ -57,7 +57,7 @@ export async function resolveConflicts(repo: Repo, spec: Pathspec, choice: Choic
     const staged = { before: index.tree, after: tree }
     const merge = moveOfResolution(state, chosen)
     const update = await updateWorktree(repo, index, tree, {
-      policy: 'save',
+      policy: 'save-tracked',
       also: plan.also,
       begin: (saved) => recordChange(repo, { index: staged, saved, worktree: true, merge }),
     })

@@ -57,6 +57,8 @@ export class PackWriter {
     pack.index.add(record.id, kindCodes[record.kind], record.codec, offset, record.payload.length, record.raw)
     pack.write(pack.header)
     pack.write(record.payload)
+    // The store hears of a pack once there is a piece of it, so that a few objects that are never finished cost nothing.
+    if (!pack.isBegun && pack.pieces.waiting > 0) this.begin(pack)
     if (pack.length >= packBytesTarget || pack.index.count >= this.recordsMax) this.closePack()
   }
 
@@ -76,6 +78,15 @@ export class PackWriter {
     if (this.failure) throw this.failure.error
   }
 
+  /** Gives up the open pack: nothing of it stays. Packs that were closed before are finished. The writer is not used after that. */
+  async abandon(): Promise<void> {
+    this.failure ??= { error: new Error('the writing was given up') }
+    this.open?.pieces.fail(this.failure.error)
+    await this.open?.stored.catch(() => undefined)
+    this.open = undefined
+    while (this.finishing.size > 0) await Promise.race(this.finishing)
+  }
+
   private async wait(): Promise<void> {
     while (!this.failure && this.finishing.size > packsFinishingMax) await Promise.race(this.finishing)
     while (!this.failure && this.open && this.open.pieces.waiting >= piecesWaitingMax) await this.open.pieces.taken()
@@ -83,21 +94,28 @@ export class PackWriter {
   }
 
   private startPack(): OpenPack {
-    const name = this.nextName()
-    const pack = new OpenPack(name, this.pool)
+    const pack = new OpenPack(this.nextName(), this.pool)
     pack.write(encodePackHeader())
-    pack.stored = this.store.put(packKey(name), pack.pieces, { if: 'absent' })
+    return pack
+  }
+
+  /** Hands the pack to the store, which takes its pieces from now on. Where the store is done before the pack is, nobody may wait for it any longer. */
+  private begin(pack: OpenPack): void {
+    pack.isBegun = true
+    pack.stored = this.store.put(packKey(pack.name), pack.pieces, { if: 'absent' }).then((isStored) => {
+      if (!isStored) throw new Error(`pack name '${pack.name}' was used before`)
+    })
     pack.stored.catch((error: unknown) => {
       this.failure ??= { error }
       pack.pieces.abandon()
     })
-    return pack
   }
 
   private closePack(): void {
     const pack = this.open!
     this.open = undefined
     pack.end()
+    if (!pack.isBegun) this.begin(pack)
     const done = this.publish(pack)
       .catch((error: unknown) => void (this.failure ??= { error }))
       .finally(() => this.finishing.delete(done))
@@ -105,7 +123,7 @@ export class PackWriter {
   }
 
   private async publish(pack: OpenPack): Promise<void> {
-    if (!(await pack.stored)) throw new Error(`pack name '${pack.name}' was used before`)
+    await pack.stored
     await this.store.put(indexKey(pack.name), pack.index.encode(pack.length), { if: 'absent' })
     this.onFinished(pack.name)
   }
@@ -118,7 +136,8 @@ class OpenPack {
   readonly pieces: PieceQueue
   readonly header = Buffer.allocUnsafe(recordHeaderBytes)
   length = 0
-  stored: Promise<boolean> = Promise.resolve(false)
+  isBegun = false
+  stored: Promise<void> = Promise.resolve()
   private piece: Buffer
   private filled = 0
 
@@ -158,6 +177,7 @@ class PieceQueue implements AsyncIterable<Uint8Array> {
   private readonly pool: Buffer[]
   private ended = false
   private abandoned = false
+  private failure: { error: unknown } | undefined
   private wakeReader: (() => void) | undefined
   private wakeWriter: (() => void) | undefined
 
@@ -190,6 +210,12 @@ class PieceQueue implements AsyncIterable<Uint8Array> {
     this.wakeWriter?.()
   }
 
+  /** The writer gives up: the store gets an error instead of the rest. */
+  fail(error: unknown): void {
+    this.failure = { error }
+    this.wakeReader?.()
+  }
+
   taken(): Promise<void> {
     return new Promise((resolve) => {
       this.wakeWriter = resolve
@@ -199,6 +225,7 @@ class PieceQueue implements AsyncIterable<Uint8Array> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     for (;;) {
+      if (this.failure) throw this.failure.error
       const piece = this.queue.shift()
       if (piece) {
         this.wakeWriter?.()

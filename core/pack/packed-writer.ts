@@ -67,7 +67,10 @@ export class PackedWriter implements ObjectWriter {
   write(kind: ObjectKind, bytes: Uint8Array): Id {
     const id = hashObject(kind, bytes)
     // Nothing can be waited for here: what cannot be settled at once is stored again, which costs a few bytes.
-    if (!this.isListed(id) && this.claim(kind, id, bytes)) this.append(kind, id, bytes)
+    const unsettled = this.isListed(id) ? undefined : this.claim(kind, id, bytes)
+    // What the answer would have been, even that it cannot be had, is of no interest any more.
+    unsettled?.catch(() => undefined)
+    if (unsettled) this.append(kind, id, bytes)
     return idFromBytes(id)
   }
 
@@ -100,6 +103,11 @@ export class PackedWriter implements ObjectWriter {
 
   async flush(): Promise<void> {
     await this.writer.finish()
+  }
+
+  /** Gives up what is not durable yet, and leaves nothing of it behind. */
+  async abandon(): Promise<void> {
+    await this.writer.abandon()
   }
 
   /** True where the session has no table of the repository's objects, so that the packs' indexes are asked. */

@@ -3,16 +3,20 @@ import { besidePaths } from '../merging/beside-files.ts'
 import { readMergeState } from '../merging/merge-state.ts'
 import type { Repo } from '../repo.ts'
 import { compareWorktree, type CompareOptions, type WorkChange } from '../worktree/status.ts'
-import { baseRules, type IgnoreRules } from '../worktree/ignore.ts'
+import { baseRules, versionControlRules, type IgnoreRules } from '../worktree/ignore.ts'
 import { detectFoldsCase } from '../worktree/disk.ts'
 import { IndexBuilder } from '../worktree/index-builder.ts'
 import { decodeIndex, type Index } from '../worktree/index-file.ts'
-import { comparePathOrder } from '../worktree/path-order.ts'
-import type { Pathspec } from './pathspec.ts'
+import { everyPath, startingFolders, startingPoints, type Pathspec } from './pathspec.ts'
 
 /** What the user and the system ignore everywhere, and these paths; the ignore files of the working tree come on top. */
 export function ignoreRules(repo: Repo, paths: Iterable<BytePath> = []): IgnoreRules {
   return baseRules({ userText: repo.env.userIgnore, paths, foldsCase: detectFoldsCase(repo.folder) })
+}
+
+/** Whether files are compared by size and modification time alone. */
+export function comparesTimeOnly(repo: Repo): boolean {
+  return repo.config.getBool('core.timeonly') ?? false
 }
 
 /** An index without entries. */
@@ -21,7 +25,7 @@ export function emptyIndex(): Index {
 }
 
 export interface FindOptions extends Omit<CompareOptions, 'rules' | 'under' | 'signal'> {
-  /** Also what ignore rules leave out. */
+  /** Also what ignore rules leave out, but for the folders of other version control. */
   ignored?: boolean
 }
 
@@ -34,12 +38,14 @@ export async function* findChanges(repo: Repo, index: Index | undefined, spec: P
   const { ignored = false, ...rest } = options
   const beside = besidePaths(await readMergeState(repo))
   const compared = {
-    timeOnly: repo.config.getBool('core.timeonly') ?? false,
+    timeOnly: comparesTimeOnly(repo),
     ...rest,
-    rules: ignored ? undefined : ignoreRules(repo, beside),
+    rules: ignored ? versionControlRules(detectFoldsCase(repo.folder)) : ignoreRules(repo, beside),
     ...(repo.env.signal ? { signal: repo.env.signal } : {}),
   }
-  for (const under of startingPoints(spec)) {
+  // Where untracked folders are told whole, walking from above would tell them where what is in them was named.
+  const starts = compared.untracked === 'all' || compared.untracked === 'none' ? startingFolders(spec) : startingPoints(spec)
+  for (const under of starts) {
     const batches = compareWorktree(repo.root, index ?? emptyIndex(), { ...compared, ...(under === '' ? {} : { under }) })
     for await (const batch of batches) for (const change of batch) {
       if (spec.matches(change.path) && !beside.has(change.path)) yield change
@@ -50,16 +56,8 @@ export async function* findChanges(repo: Repo, index: Index | undefined, spec: P
 /** Tracked files whose content or kind on disk is not what is staged, and those that are gone. */
 export async function modifiedPaths(repo: Repo, index: Index | undefined): Promise<Set<BytePath>> {
   const paths = new Set<BytePath>()
-  const everything: Pathspec = { all: true, literals: [], patterns: [], matches: () => true }
-  for await (const { path, change } of findChanges(repo, index, everything, { untracked: 'none' })) {
+  for await (const { path, change } of findChanges(repo, index, everyPath, { untracked: 'none' })) {
     if (change === 'modified' || change === 'deleted' || change === 'type-changed') paths.add(path)
   }
   return paths
-}
-
-/** The paths to walk from: what is named, without what lies below something named; the root where there are patterns. */
-function startingPoints(spec: Pathspec): BytePath[] {
-  if (spec.all || spec.patterns.length > 0) return ['' as BytePath]
-  const sorted = [...new Set(spec.literals)].sort(comparePathOrder)
-  return sorted.filter((path) => !sorted.some((other) => other !== path && path.startsWith(`${other}/`)))
 }

@@ -1,5 +1,5 @@
 import { parentPath, rootPath, type BytePath } from '../bytes.ts'
-import { applyChange } from '../changing/operation.ts'
+import { recordChange } from '../changing/operation.ts'
 import { withLock, type Repo } from '../repo.ts'
 import type { Index } from '../worktree/index-file.ts'
 import { Placer, removeLeftovers } from '../worktree/place.ts'
@@ -9,7 +9,7 @@ import { readIndex } from './stage.ts'
 import { saveFiles } from './store-files.ts'
 
 export interface CleanOptions {
-  /** Remove empty untracked folders too, and those that become empty. */
+  /** Go into folders in which nothing is tracked, and remove them too; a folder that is named is entered in any case. */
   folders: boolean
   /** Remove also what ignore rules leave out. */
   ignored: boolean
@@ -17,30 +17,26 @@ export interface CleanOptions {
 }
 
 /**
- * Removes untracked files. They are saved first, so that undo brings them back.
- * Answers what was removed, or with `dryRun` what would be.
+ * Removes untracked files, and with `folders` untracked folders. They are saved
+ * first, so that undo brings them back. Repositories of their own stay. Answers
+ * what was removed, or with `dryRun` what would be. Throws the code of a file
+ * that cannot be read; then nothing is removed.
  */
 export async function cleanWorktree(repo: Repo, spec: Pathspec, options: CleanOptions): Promise<BytePath[]> {
   return withLock(repo, async () => {
     const index = await readIndex(repo)
-    const files: BytePath[] = []
-    const folders: BytePath[] = []
-    for await (const { path, change, kind } of findChanges(repo, index, spec, { untracked: 'all', ignored: options.ignored, hash: false })) {
-      if (change === 'untracked') (kind === 'directory' ? folders : files).push(path)
-    }
-    const removed = options.folders ? [...files, ...folders] : files
-    if (options.dryRun) return removed
+    const { files, folders } = await findUntracked(repo, index, spec, options)
+    const found = [...files, ...folders]
+    if (options.dryRun) return found
     removeLeftovers(repo.root)
-    if (removed.length === 0) return removed
-    const saved = await saveFiles(repo, files)
-    await applyChange(repo, { saved, worktree: true })
+    if (found.length === 0) return found
+    const saved = await saveFiles(repo, found)
+    await recordChange(repo, { saved, worktree: true })
     const placer = new Placer(repo.root)
     for (const path of files) placer.removeFile(path)
-    if (options.folders) {
-      for (const path of folders) removeWithParents(placer, index, path)
-      placer.removeEmptiedFolders()
-    }
-    return removed
+    for (const path of folders) removeWithParents(placer, index, path)
+    if (entersFolders(spec, options)) placer.removeEmptiedFolders()
+    return found
   })
 }
 
@@ -49,4 +45,20 @@ function removeWithParents(placer: Placer, index: Index | undefined, folder: Byt
   for (let path = folder; path !== rootPath && index?.findFolder(path) === undefined; path = parentPath(path)) {
     if (index?.find(path) !== undefined || !placer.removeFolder(path)) return
   }
+}
+
+/** Untracked files, and empty folders, each in path order. */
+async function findUntracked(repo: Repo, index: Index | undefined, spec: Pathspec, options: CleanOptions): Promise<{ files: BytePath[]; folders: BytePath[] }> {
+  const found: { files: BytePath[]; folders: BytePath[] } = { files: [], folders: [] }
+  const enters = entersFolders(spec, options)
+  for await (const { path, change, kind } of findChanges(repo, index, spec, { untracked: enters ? 'all' : 'folders', ignored: options.ignored, hash: false })) {
+    if (change !== 'untracked') continue
+    if (kind !== 'directory') found.files.push(path)
+    else if (enters) found.folders.push(path)
+  }
+  return found
+}
+
+function entersFolders(spec: Pathspec, options: CleanOptions): boolean {
+  return options.folders || (!spec.all && spec.literals.length > 0)
 }

@@ -1,13 +1,13 @@
 import { pathToText, type BytePath } from '../bytes.ts'
+import { editIndexWith } from '../changing/edit-index.ts'
 import { DitsError } from '../errors.ts'
 import { isFailure, type Added, type IngestedFile, type IngestFailure } from '../ingest/file-ingester.ts'
 import { ingestFiles, type SizedJob } from '../ingest/ingest.ts'
 import type { Id } from '../objects/id.ts'
 import { newSessionName, openWriter, type Repo } from '../repo.ts'
-import { lookAt } from '../worktree/disk.ts'
 import { kindOfMode } from '../worktree/file-stat.ts'
-import { writeIndexTrees } from '../worktree/index-tree.ts'
-import { comparePathOrder } from '../worktree/path-order.ts'
+import { FolderGuard } from '../worktree/folder-guard.ts'
+import type { IndexEntry } from '../worktree/index-file.ts'
 
 /** What became of the files that were to be stored. */
 export interface StoredFiles {
@@ -47,17 +47,22 @@ export async function storeFiles(repo: Repo, jobs: readonly SizedJob[]): Promise
 
 /**
  * Stores uncommitted files that a command is about to replace or remove, as a
- * tree of their own; `undefined` where there are none. Durable when it resolves.
- * Throws `file-unreadable` and `file-changing` for a file that cannot be saved,
- * so that nothing is replaced that undo could not bring back.
+ * tree of their own; `undefined` where there are none. Of folders only those
+ * that are empty count. Durable when it resolves. Throws `file-unreadable` and
+ * `file-changing` for a file that cannot be saved, so that nothing is replaced
+ * that undo could not bring back.
  */
 export async function saveFiles(repo: Repo, paths: readonly BytePath[]): Promise<Id | undefined> {
   const jobs: SizedJob[] = []
+  const folders: BytePath[] = []
+  const guard = new FolderGuard(repo.root)
   for (const path of paths) {
-    const stat = lookAt(repo.rootBytes, path)
-    if (stat && ['file', 'executable', 'symlink'].includes(kindOfMode(stat.mode))) jobs.push({ path, size: stat.size })
+    const stat = guard.lookAt(path)
+    const kind = stat ? kindOfMode(stat.mode) : 'unsupported'
+    if (kind === 'directory') folders.push(path)
+    else if (stat && kind !== 'unsupported') jobs.push({ path, size: stat.size })
   }
-  if (jobs.length === 0) return undefined
+  if (jobs.length + folders.length === 0) return undefined
   const { files, failures } = await storeFiles(repo, jobs)
   const failure = failures.find(({ code }) => code !== 'file-missing' && code !== 'file-unsupported')
   if (failure) {
@@ -66,8 +71,12 @@ export async function saveFiles(repo: Repo, paths: readonly BytePath[]): Promise
     })
   }
   const writer = await openWriter(repo)
-  const entries: IngestedFile[] = [...files].sort((a, b) => comparePathOrder(a.path, b.path))
-  const { id } = writeIndexTrees(entries, undefined, (kind, bytes) => writer.write(kind, bytes))
+  const edits = [...files, ...folders.map((path): IndexEntry => ({ path, kind: 'directory', content: 'tree', size: 0, id: noId, hash: noId }))]
+  const { tree } = editIndexWith((kind, bytes) => writer.write(kind, bytes), undefined, edits.map((entry) => ({ path: entry.path, entry })), 0)
   await writer.flush()
-  return id
+  await repo.objects.packs.refresh()
+  return tree
 }
+
+/** An empty folder's id is found by IndexUpdate. */
+const noId = '' as Id

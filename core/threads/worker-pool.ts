@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { setTimeout } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { DitsError } from '../errors.ts'
 import { unpackError, type ThreadError } from './thread-error.ts'
@@ -29,7 +31,8 @@ export interface ThreadStart {
   stop: SharedArrayBuffer
 }
 
-export type ToThread = { type: 'jobs'; jobs: unknown[] } | { type: 'finish' }
+/** `stop` gives up: the thread removes what it has not finished, and ends. */
+export type ToThread = { type: 'jobs'; jobs: unknown[] } | { type: 'finish' } | { type: 'stop' }
 
 export type FromThread =
   | { type: 'results'; results: unknown[] }
@@ -39,11 +42,14 @@ export type FromThread =
 /** Batches that a thread may have at once: one in work, one waiting. */
 const batchesWaiting = 2
 const progressMs = 100
+/** A thread that waits for a slow disk is ended all the same. */
+const stopMs = 5000
 
 interface PoolThread {
   worker: Worker
   waiting: number
   finished: boolean
+  ended: boolean
 }
 
 /** Threads that run one program, each with its own share of the jobs; open from construction until it is closed. */
@@ -99,18 +105,23 @@ export class WorkerPool<Job, Result, Summary> {
     return this.summaries
   }
 
+  /** Ends all threads. One that has not finished gets some time to remove what it began. */
   async close(): Promise<void> {
     clearInterval(this.timer)
     this.signal?.removeEventListener('abort', this.onAbort)
     Atomics.store(this.stop, 0, 1)
+    const unfinished = this.threads.filter((thread) => !thread.finished && !thread.ended)
+    for (const { worker } of unfinished) worker.postMessage({ type: 'stop' } satisfies ToThread)
+    await Promise.race([Promise.all(unfinished.map(({ worker }) => once(worker, 'exit'))), setTimeout(stopMs, undefined, { ref: false })])
     await Promise.all(this.threads.map(({ worker }) => worker.terminate()))
   }
 
   private startThread(url: URL, start: ThreadStart): void {
-    const thread: PoolThread = { worker: new Worker(url, { workerData: start }), waiting: 0, finished: false }
+    const thread: PoolThread = { worker: new Worker(url, { workerData: start }), waiting: 0, finished: false, ended: false }
     thread.worker.on('message', (message: FromThread) => this.take(thread, message))
     thread.worker.on('error', (error) => this.fail(error instanceof Error ? error : new Error(String(error))))
     thread.worker.on('exit', () => {
+      thread.ended = true
       if (!thread.finished) this.fail(new Error('a thread ended early'))
     })
     this.threads.push(thread)

@@ -8,6 +8,8 @@ export interface BatchServer<Job, Result, Summary> {
   run(job: Job): Promise<Result>
   /** Called once, after the last job. */
   finish(): Promise<Summary>
+  /** Called instead where the work is given up: removes what is unfinished. */
+  abandon?(): Promise<void>
 }
 
 /** What a thread is told when it starts, and what it reports to. */
@@ -36,6 +38,11 @@ export function serveBatches<Start, Job, Result, Summary>(
   })
   let queue = server.then(() => {})
   port.on('message', (message: ToThread) => {
+    if (message.type === 'stop') {
+      const end = () => port.close()
+      void queue.catch(() => {}).then(async () => (await server).abandon?.()).then(end, end)
+      return
+    }
     queue = queue.then(async () => port.postMessage(await answer(await server, message)))
     queue.catch((error: unknown) => port.postMessage({ type: 'error', error: packError(error) } satisfies FromThread))
     // Where it failed, the error was posted, and whoever gets it ends the thread.
@@ -43,7 +50,7 @@ export function serveBatches<Start, Job, Result, Summary>(
   })
 }
 
-async function answer<Job, Result, Summary>(server: BatchServer<Job, Result, Summary>, message: ToThread): Promise<FromThread> {
+async function answer<Job, Result, Summary>(server: BatchServer<Job, Result, Summary>, message: Exclude<ToThread, { type: 'stop' }>): Promise<FromThread> {
   if (message.type === 'finish') return { type: 'finished', summary: await server.finish() }
   const results: Result[] = []
   for (const job of message.jobs) results.push(await server.run(job as Job))

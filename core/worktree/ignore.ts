@@ -14,9 +14,11 @@ import { patternLines, PatternList, patternOfPath } from './patterns.ts'
  */
 export class IgnoreRules {
   readonly #patterns: PatternList
+  readonly #readsFiles: boolean
 
-  constructor(patterns: PatternList) {
+  constructor(patterns: PatternList, options: { readsFiles?: boolean } = {}) {
     this.#patterns = patterns
+    this.#readsFiles = options.readsFiles ?? true
   }
 
   /**
@@ -24,6 +26,7 @@ export class IgnoreRules {
    * these rules. Throws `rules-too-large` for an ignore file over 1 MiB.
    */
   enter(root: BytePath, folder: BytePath, names: readonly string[]): IgnoreRules {
+    if (!this.#readsFiles) return this
     let patterns = this.#patterns
     for (const name of ignoreFileNames) {
       const text = names.includes(name) ? readRuleFile(root, joinPath(folder, name)) : undefined
@@ -56,6 +59,11 @@ export function baseRules(options: IgnoreOptions = {}): IgnoreRules {
   const defaults = new PatternList(options.foldsCase ?? false).extend(rootPath, defaultPatterns)
   const users = defaults.extend(rootPath, patternLines(options.userText ?? ''))
   return new IgnoreRules(users.extend(rootPath, Array.from(options.paths ?? [], patternOfPath)))
+}
+
+/** Rules that leave out the folders of other version control and nothing else, whatever ignore files say. */
+export function versionControlRules(foldsCase: boolean): IgnoreRules {
+  return new IgnoreRules(new PatternList(foldsCase).extend(rootPath, versionControlNames), { readsFiles: false })
 }
 
 /**
@@ -95,4 +103,6 @@ const ignoreFileNames: readonly BytePath[] = ['.gitignore' as BytePath, '.ditsig
 
 const rubbishNames = ['.DS_Store', '.Spotlight-V100', '.TemporaryItems', '.Trashes', '.fseventsd', 'Thumbs.db', 'ehthumbs.db']
 
-const defaultPatterns = [...rubbishNames, '$RECYCLE.BIN/', '.git', '.hg', '.svn', 'System Volume Information/']
+const versionControlNames = ['.git', '.hg', '.svn']
+
+const defaultPatterns = [...rubbishNames, '$RECYCLE.BIN/', ...versionControlNames, 'System Volume Information/']
