@@ -25,6 +25,7 @@ export interface GcOptions {
   undoMs: number
 }
 
+const dayMs = 24 * 60 * 60 * 1000
 /** Packs under this size are put together when there are several. */
 const smallPackBytes = 16 * 1024 * 1024
 const smallPacksMax = 8
@@ -53,7 +54,8 @@ export async function collectGarbage(repo: Repo, options: GcOptions): Promise<Gc
     const kept = await rewrite(repo, plan.rewritten, marks)
     for (const pack of [...plan.removed, ...plan.rewritten]) await removePack(repo, pack.name)
     await removeOrphans(repo, options)
-    await repo.store.sweepTemporary(repo.env.now())
+    // Nobody else writes while the lock is held, so without a grace period what interrupted commands left goes at once.
+    await repo.store.sweepTemporary(repo.env.now() + Math.max(0, dayMs - options.graceMs))
     await repo.objects.packs.refresh()
     const sum = (list: WeighedPack[]) => list.reduce((total, pack) => total + pack.bytes, 0)
     return {

@@ -16,6 +16,11 @@ export const nodeLevelsMax = 12
 export const nameBytesMax = 1024
 /** Directories nested in each other in one tree. */
 export const treeDepthMax = 512
+/** Paths that one walk over a tree meets. */
+export const walkedPathsMax = 1 << 24
+/** Paths that one walk may meet in directories that it has been in before: this many, and so many times those that it meets otherwise. */
+export const repeatedPathsFree = 1 << 17
+export const repeatedPathsFactor = 64
 /** Arrays nested in each other in one MessagePack record: an object, a person or a list of parents in it, one to spare. */
 export const recordDepthMax = 3
 /** Items in all the arrays of one record together. */

@@ -48,6 +48,10 @@ With --json and -o: {file, format, bytes}.`,
     }
     const repo = await context.openRepo()
     const root = await findEntry(context, repo, rev)
+    const ending = /\.([^./]+)$/.exec(output ?? '')?.[1]?.toLowerCase()
+    if (wanted === undefined && ending !== undefined && ending !== 'tar' && ending !== 'zip') {
+      throw new DitsError('bad-arguments', `'.${ending}' is neither tar nor zip`, { hint: 'say which with --format=tar or --format=zip' })
+    }
     const format = wanted === 'zip' || (wanted === undefined && /\.zip$/i.test(output ?? '')) ? 'zip' : 'tar'
     const bar = context.progress.start({ label: 'Archiving', unit: 'bytes', total: root.size })
     const pieces = archivePieces({ reader: repo.objects, content: new ContentReader(repo.objects) }, root, {

@@ -1,9 +1,12 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { readCommit } from '../../core/changing/head.ts'
 import { DitsError } from '../../core/errors.ts'
 import { previousBranch } from '../../core/refs/earlier-values.ts'
 import type { Repo } from '../../core/repo.ts'
 import { restorePaths } from '../../core/staging/restore.ts'
 import type { Command } from '../command.ts'
+import type { Context } from '../context.ts'
 import { formatAmount } from '../format.ts'
 import { findCommit, pathspecOf } from '../revisions.ts'
 import { createAndGo, go } from './switch.ts'
@@ -39,6 +42,9 @@ without one; with paths it does what 'dits restore' does. With --json as these.`
     const rev = given[0]
     const paths = args.dashes ? args.afterDashes : given.slice(1)
     if (paths.length === 0 && rev === undefined) throw new DitsError('nothing-named', 'name the branch or version to go to', { hint: 'see: dits branch' })
+    if (paths.length === 0 && rev !== undefined && !args.dashes && (await isOnlyPath(context, repo, rev))) {
+      throw new DitsError('unknown-revision', `'${rev}' is a file or folder, not a version`, { hint: `take it back from what is staged with: dits restore ${rev}` })
+    }
     if (paths.length === 0 && rev !== undefined) {
       const target = rev === '-' ? '@{-1}' : rev
       const branch = target === '@{-1}' ? await previousBranch(repo.oplog, 1) : /[~^@:]/.test(target) ? undefined : `refs/heads/${target}`
@@ -51,6 +57,18 @@ without one; with paths it does what 'dits restore' does. With --json as these.`
     if (context.json) context.stdout.json({ ...report, paths: report.paths.map(pathToText) })
     else if (!context.quiet) context.stdout.line(`Updated ${formatAmount(report.paths.length, 'path')}${rev === undefined ? '' : ` from ${rev}`}`)
   },
+}
+
+/** True where a word is no version, but names something on disk. */
+async function isOnlyPath(context: Context, repo: Repo, word: string): Promise<boolean> {
+  if (!existsSync(resolve(context.cwd, word))) return false
+  try {
+    await findCommit(repo, word)
+    return false
+  } catch (error) {
+    if (error instanceof DitsError) return true
+    throw error
+  }
 }
 
 async function isBranch(repo: Repo, name: string): Promise<boolean> {

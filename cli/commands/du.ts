@@ -1,7 +1,6 @@
 import { pathToText } from '../../core/bytes.ts'
 import { readCommit, readCurrentHead } from '../../core/changing/head.ts'
 import { DitsError } from '../../core/errors.ts'
-import type { Repo } from '../../core/repo.ts'
 import { costOfFolder, costOfVersions, measureStore, type FolderCost, type StoreSize, type VersionCost } from '../../core/usage.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
@@ -20,12 +19,13 @@ export const command: Command<DuArguments> = {
   summary: 'Show what versions and folders really cost in the store',
   usage: ['du [--rev=REV]', 'du --folders [PATH]'],
   positionals: '[path]',
-  description: `Without a path: for each version the size of its files, and what it added to the store
-(new content, and the lists and folders that describe it). With a path or --folders:
-for each entry of the folder its size, what it takes alone, and what no entry above it
-in the list shares. With --json: a line a version {id, message, plainBytes,
-contentBytes, structureBytes} and at the end {store: {packs, objects, packBytes,
-indexBytes, otherBytes}}; or a line an entry {path, kind, plainBytes, aloneBytes, ownBytes}.`,
+  description: `Without a path: for each version the size of its files, what it added to the store, and
+how much of that is structure: the lists and folders that describe the content. With a
+path or --folders: for each entry of the folder its size, what it takes alone, and what
+no entry above it in the list shares. With --json: a line a version {id, message,
+plainBytes, contentBytes, structureBytes} and at the end {store: {packs, objects,
+packBytes, indexBytes, otherBytes}}; or a line an entry {path, kind, plainBytes,
+aloneBytes, ownBytes}.`,
   examples: [
     ['du', 'what each version added'],
     ['du --folders', 'which folders cost most'],
@@ -48,7 +48,7 @@ indexBytes, otherBytes}}; or a line an entry {path, kind, plainBytes, aloneBytes
     const path = pathOf(context, repo, args.path ?? '.')
     const rows = await costOfFolder(repo, (await readCommit(repo, start)).tree, path)
     if (rows.length === 0) throw new DitsError('no-such-path', `'${pathToText(path)}' is not in '${args.rev}'`, { hint: 'see: dits ls-tree -r' })
-    showFolders(context, repo, rows)
+    showFolders(context, rows)
   },
 }
 
@@ -69,7 +69,7 @@ function showVersions(context: Context, costs: readonly VersionCost[], store: St
   ])
   const total = costs.reduce((sum, cost) => sum + cost.contentBytes + cost.structureBytes, 0)
   const copies = costs.reduce((sum, cost) => sum + cost.plainBytes, 0)
-  const header = ['version', 'size', 'added', 'of that lists', 'message']
+  const header = ['version', 'size', 'added', 'structure', 'message']
   const lines = costs.length === 0 ? [] : formatTable([header, ...rows], ['left', 'right', 'right', 'right', 'left'])
   for (const line of lines) context.stdout.line(line)
   const { packBytes, indexBytes, otherBytes, objects } = store
@@ -77,7 +77,7 @@ function showVersions(context: Context, costs: readonly VersionCost[], store: St
   context.stdout.line(`The whole store: ${formatSize(packBytes + indexBytes + otherBytes)}, ${formatAmount(objects, 'object')}.`)
 }
 
-function showFolders(context: Context, repo: Repo, rows: readonly FolderCost[]): void {
+function showFolders(context: Context, rows: readonly FolderCost[]): void {
   const bytesOf = (cost: FolderCost['own']) => cost.contentBytes + cost.structureBytes
   if (context.json) {
     for (const { path, kind, plainBytes, alone, own } of rows) {
@@ -92,6 +92,6 @@ function showFolders(context: Context, repo: Repo, rows: readonly FolderCost[]):
     formatSize(bytesOf(own)),
     `${quotePath(path)}${kind === 'directory' ? '/' : ''}`,
   ])
-  const sum = whole ? [[formatSize(whole.plainBytes), formatSize(bytesOf(whole.alone)), formatSize(bytesOf(whole.own)), whole.path === '' ? repo.root : quotePath(whole.path)]] : []
+  const sum = whole ? [[formatSize(whole.plainBytes), formatSize(bytesOf(whole.alone)), formatSize(bytesOf(whole.own)), whole.path === '' ? 'total' : quotePath(whole.path)]] : []
   for (const line of formatTable([['size', 'stored', 'not shared', 'path'], ...lines, ...sum], ['right', 'right', 'right', 'left'])) context.stdout.line(line)
 }

@@ -143,7 +143,9 @@ function showMerge({ stdout, colors }: Context, { merge }: StatusReport): void {
   }
 }
 
-function summary({ current, staged, unstaged, untracked, tracked }: StatusReport): string {
+function summary({ current, merge, staged, unstaged, untracked, tracked }: StatusReport): string {
+  const conflicts = merge?.conflicts.length ?? 0
+  if (conflicts > 0) return `${formatAmount(conflicts, 'file')} in conflict: resolve, then commit.`
   if (staged.length > 0) return `${formatAmount(staged.length, 'file')} staged.`
   if (unstaged.length > 0) return 'nothing added to commit (use "dits add", or "dits commit -a")'
   if (untracked.length > 0) return 'nothing added to commit but untracked files present (use "dits add" to track)'

@@ -4,6 +4,7 @@ import type { ObjectReader } from '../objects/object-io.ts'
 import { diffDirectory, type EntryChange } from '../objects/tree-diff.ts'
 import type { TreeEntry } from '../objects/tree-entry.ts'
 import { walkTree } from '../objects/tree-walk.ts'
+import { WalkLimit } from '../objects/walk-limit.ts'
 import type { PathEntry } from './renames.ts'
 import { TreeEdits } from './tree-edits.ts'
 
@@ -59,7 +60,7 @@ export async function walkThree(
     gone: { ours: { files: [], folders: new Set() }, theirs: { files: [], folders: new Set() } },
     strays: { ours: [], theirs: [] },
   }
-  await visitFolder({ reader, signal, walk }, rootPath, trees)
+  await visitFolder({ reader, signal, walk, limit: new WalkLimit() }, rootPath, trees)
   return walk
 }
 
@@ -67,11 +68,13 @@ interface Visit {
   reader: ObjectReader
   signal: AbortSignal | undefined
   walk: MergeWalk
+  limit: WalkLimit
 }
 
 type FolderIds = Partial<Record<keyof Versions, Id | undefined>>
 
 async function visitFolder(visit: Visit, path: BytePath, ids: FolderIds): Promise<void> {
+  visit.limit.count(path, visit.limit.enter(`${ids.base} ${ids.ours} ${ids.theirs}`, false))
   for await (const change of changesOfBoth(visit.reader, ids)) {
     visit.signal?.throwIfAborted()
     const below = joinPath(path, change.name)

@@ -4,6 +4,7 @@ import type { Id } from '../objects/id.ts'
 import type { Emit, ObjectReader } from '../objects/object-io.ts'
 import { sameEntry, type TreeEntry } from '../objects/tree-entry.ts'
 import { readTree, treeTooDeep } from '../objects/tree.ts'
+import { WalkLimit } from '../objects/walk-limit.ts'
 import { folderEntry, FolderTrees, type BuiltTree } from './folder-trees.ts'
 import { IndexBuilder } from './index-builder.ts'
 import { decodeIndex, type Index, type IndexEntry } from './index-file.ts'
@@ -39,11 +40,11 @@ export function writeIndexTrees(
  * Stat data comes from `previous`, for entries that are the same there; the
  * files of all others have to be looked at (see StatPatch). Folders that are
  * the same in `previous` are copied without being read. Throws
- * `object-missing`, `object-damaged`, `tree-too-deep`.
+ * `object-missing`, `object-damaged`, `tree-too-deep`, `tree-too-large`.
  */
 export async function indexFromTree(reader: ObjectReader, tree: Id, previous?: Index): Promise<Uint8Array> {
   const builder = new IndexBuilder()
-  await addTree({ reader, previous, builder }, rootPath, tree, 1)
+  await addTree({ reader, previous, builder, limit: new WalkLimit() }, rootPath, { tree, depth: 1, isRepeated: false })
   return builder.finish({ writtenMs: previous?.writtenMs ?? 0 })
 }
 
@@ -90,12 +91,20 @@ interface TreeImport {
   reader: ObjectReader
   previous: Index | undefined
   builder: IndexBuilder
+  limit: WalkLimit
+}
+
+interface ImportedTree {
+  tree: Id
+  depth: number
+  /** See WalkLimit. */
+  isRepeated: boolean
 }
 
 /** Adds everything below a tree; answers the bytes of it, or `undefined` where it is empty. */
-async function addTree(job: TreeImport, folder: BytePath, tree: Id, depth: number): Promise<number | undefined> {
+async function addTree(job: TreeImport, folder: BytePath, { tree, depth, isRepeated }: ImportedTree): Promise<number | undefined> {
   if (depth > treeDepthMax) throw treeTooDeep(folder)
-  const { reader, previous, builder } = job
+  const { reader, previous, builder, limit } = job
   const before = previous?.findFolder(folder)
   const known = before === undefined ? undefined : previous?.folderTree(before)
   if (previous && before !== undefined && known?.id === tree) {
@@ -108,8 +117,10 @@ async function addTree(job: TreeImport, folder: BytePath, tree: Id, depth: numbe
   for await (const entries of readTree(reader, tree)) {
     for (const entry of entries) {
       const path = joinPath(folder, entry.name)
+      limit.count(path, isRepeated)
+      const below = { tree: entry.id, depth: depth + 1, isRepeated: entry.kind === 'directory' && limit.enter(entry.id, isRepeated) }
       if (entry.kind !== 'directory') builder.add(indexEntry(path, entry, previous))
-      else if ((await addTree(job, path, entry.id, depth + 1)) === undefined) builder.add(indexEntry(path, entry, undefined))
+      else if ((await addTree(job, path, below)) === undefined) builder.add(indexEntry(path, entry, undefined))
       size += entry.size
       isEmpty = false
     }
