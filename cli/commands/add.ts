@@ -65,7 +65,7 @@ function show(context: Context, report: AddReport, dryRun: boolean): void {
     return
   }
   if (report.ignored.length > 0) {
-    context.warn(`${report.ignored.slice(0, 5).map(quotePath).join(', ')}${report.ignored.length > 5 ? ', ...' : ''} ${report.ignored.length === 1 ? 'is' : 'are'} ignored and left out; add them with --force`)
+    context.warn(`${report.ignored.slice(0, 5).map(quotePath).join(', ')}${report.ignored.length > 5 ? ', ...' : ''} ${report.ignored.length === 1 ? 'is' : 'are'} ignored and left out; to add even so: --force`)
   }
   for (const { path, message } of failures) context.stderr.line(`dits: ${quotePath(path)} ${message}: it was not staged`)
   if (context.verbose || dryRun) {
