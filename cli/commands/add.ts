@@ -23,7 +23,7 @@ export const command: Command<AddArguments> = {
   description: `Stores the content of new and changed files and stages them, and stages what was
 removed. A folder stands for everything below it; '*.mov' for what matches, in
 any folder. Content that the repository has already costs nothing.
-With --json: {added, modified, removed, bytes, newBytes, storedBytes, failures}.`,
+With --json: {added, modified, removed, bytes, newBytes, storedBytes, ignored, failures}.`,
   examples: [['add .', 'stages everything here'], ["add '*.psd'", 'stages all Photoshop files']],
   options: (yargs) =>
     yargs
@@ -45,7 +45,7 @@ With --json: {added, modified, removed, bytes, newBytes, storedBytes, failures}.
       dryRun: args['dry-run'],
     })
     show(context, report, args['dry-run'])
-    return report.failures.length > 0 ? 1 : 0
+    return report.failures.length + report.ignored.length > 0 ? 1 : 0
   },
 }
 
@@ -59,9 +59,13 @@ function show(context: Context, report: AddReport, dryRun: boolean): void {
       bytes: report.bytes,
       newBytes: stored.rawBytes,
       storedBytes: stored.storedBytes,
+      ignored: report.ignored.map(pathToText),
       failures: failures.map(({ path, code, message }) => ({ path: pathToText(path), code, message })),
     })
     return
+  }
+  if (report.ignored.length > 0) {
+    context.warn(`${report.ignored.slice(0, 5).map(quotePath).join(', ')}${report.ignored.length > 5 ? ', ...' : ''} ${report.ignored.length === 1 ? 'is' : 'are'} ignored and left out; to add even so: --force`)
   }
   for (const { path, message } of failures) context.stderr.line(`dits: ${quotePath(path)} ${message}: it was not staged`)
   if (context.verbose || dryRun) {

@@ -39,9 +39,10 @@ kept for 'dits undo'. With --json: {paths, written, removed, saved}.`,
     if (paths.length === 0) throw new DitsError('nothing-named', 'nothing was named to restore', { hint: 'restore everything here with: dits restore .' })
     const repo = await context.openRepo()
     const commit = args.source ? await readCommit(repo, await findCommit(repo, args.source)) : args.staged ? (await readCurrentHead(repo)).commit : undefined
-    if (args.staged && !commit) throw new DitsError('no-commits', 'there is no commit yet to restore from', { hint: 'unstage with: dits rm --cached' })
+    if (args.staged && args.worktree && !commit) throw new DitsError('no-commits', 'there is no commit yet to restore from', { hint: 'unstage with: dits restore --staged' })
     const report = await restorePaths(repo, pathspecOf(context, repo, paths), {
-      source: commit ? { tree: commit.tree } : 'staged',
+      // Before the first commit, unstaging leaves nothing staged.
+      source: commit ? { tree: commit.tree } : args.staged ? 'nothing' : 'staged',
       staged: args.staged,
       worktree: args.worktree || !args.staged,
     })

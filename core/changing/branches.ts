@@ -48,6 +48,7 @@ export async function renameBranch(repo: Repo, from: string, to: string, options
     const current = await readCurrentHead(repo)
     const head = current.branch === source ? { head: { before: current.head, after: { branch: target } } } : {}
     if (!id && !('head' in head)) throw new DitsError('unknown-branch', `there is no branch '${from}'`, { hint: 'see: dits branch' })
+    if (source === target) return
     const there = await repo.refs.read(target)
     if (there && !options.force && !(await wasCutOff(repo, source, target))) throw new DitsError('branch-exists', `a branch '${to}' exists already`, { hint: 'replace it with: dits branch -M' })
     const moves = id ? [...(there === id ? [] : [{ name: target, ...(there ? { before: there } : {}), after: id }]), { name: source, before: id }] : []
