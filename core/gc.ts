@@ -1,4 +1,5 @@
 import { DitsError } from './errors.ts'
+import type { Id } from './objects/id.ts'
 import { recordHeaderBytes } from './pack/pack-format.ts'
 import { indexKey, packKey, PackWriter } from './pack/pack-writer.ts'
 import { sessionPackRecordsMax } from './pack/known-table.ts'
@@ -88,13 +89,27 @@ async function weighPacks(repo: Repo, marks: ObjectMarks, options: GcOptions): P
     const index = await repo.objects.packs.index(name)
     const pack = { name, bytes: stat.size, objects: index.count, liveObjects: 0, liveBytes: 0, young }
     for (let rank = 0; rank < index.count; rank++) {
-      if (!young && !marks.has(name, rank)) continue
+      if (!young && !marks.has(name, rank)) {
+        await checkOtherCopy(repo, marks, { pack: name, id: index.id(rank) })
+        continue
+      }
       pack.liveObjects++
       pack.liveBytes += recordHeaderBytes + index.row(rank).stored
     }
     weighed.push(pack)
   }
   return weighed
+}
+
+/**
+ * An object may lie in two packs, of which one copy was marked. The other goes
+ * only when the marked one has been read and is sound: it may be the copy that
+ * still can be. Throws `object-damaged`.
+ */
+async function checkOtherCopy(repo: Repo, marks: ObjectMarks, copy: { pack: string; id: Id }): Promise<void> {
+  const kept = await repo.objects.locate(copy.id)
+  if (!kept || kept.pack === copy.pack || !marks.has(kept.pack, kept.rank)) return
+  await repo.objects.read(kept.kind, copy.id)
 }
 
 function planSweep(packs: WeighedPack[]): { removed: WeighedPack[]; rewritten: WeighedPack[] } {

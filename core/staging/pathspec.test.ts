@@ -58,3 +58,12 @@ describe('a pathspec', () => {
     expect(startingPoints(spec([]))).toEqual([''])
   })
 })
+
+describe('a pattern of many runs', () => {
+  it('is answered at once, whatever the name', () => {
+    const pattern = `${'*a'.repeat(30)}b`
+    expect(matches(pattern, 'a'.repeat(200))).toBe(false)
+    expect(matches(pattern, `${'a'.repeat(200)}b`)).toBe(true)
+    expect(matches(pattern, `${'a'.repeat(200)}b/below`)).toBe(true)
+  })
+})

@@ -107,8 +107,9 @@ function isAtOrBelow(path: BytePath, names: ReadonlySet<BytePath>): boolean {
 
 function parseName(path: BytePath): PathspecName {
   if (!patternCharacters.test(path)) return { path, isPattern: false, matches: (other) => path === rootPath || other === path || isBelow(other, path) }
-  const expression = toExpression(path)
-  return { path, isPattern: true, matches: (other) => other === path || isBelow(other, path) || expression.test(other) }
+  const steps = toSteps(path)
+  const matches = (other: BytePath) => other === path || isBelow(other, path) || matchesSomewhere(steps, other)
+  return { path, isPattern: true, matches }
 }
 
 /** The folders before the first name with something special in it. A file may also be called just like the pattern. */
@@ -117,19 +118,46 @@ function fixedFolder(pattern: string): BytePath {
   return pattern.slice(0, Math.max(0, pattern.lastIndexOf('/', special))) as BytePath
 }
 
-function toExpression(pattern: string): RegExp {
-  let source = ''
+/** One step of a pattern: a run of any characters, or one character that passes. */
+type Step = 'run' | ((c: string) => boolean)
+
+function toSteps(pattern: string): Step[] {
+  const steps: Step[] = []
   for (let i = 0; i < pattern.length; i++) {
     const c = pattern[i]!
     const close = c === '[' ? pattern.indexOf(']', i + 2) : -1
-    if (c === '*') source += '[^]*'
-    else if (c === '?') source += '[^/]'
+    if (c === '*') steps.push('run')
+    else if (c === '?') steps.push((other) => other !== '/')
     else if (close > 0) {
-      source += toClass(pattern.slice(i + 1, close))
+      const set = new RegExp(`^${toClass(pattern.slice(i + 1, close))}$`)
+      steps.push((other) => set.test(other))
       i = close
-    } else source += escaped(c === '\\' && i + 1 < pattern.length ? pattern[++i]! : c)
+    } else {
+      const literal = c === '\\' && i + 1 < pattern.length ? pattern[++i]! : c
+      steps.push((other) => other === literal)
+    }
   }
-  return new RegExp(`^${source}(?:/[^]*)?$`)
+  return steps
+}
+
+/** True where the pattern matches a path, or a folder that holds it. */
+function matchesSomewhere(steps: readonly Step[], path: string): boolean {
+  for (let end = path.indexOf('/'); end >= 0; end = path.indexOf('/', end + 1)) if (matchesWhole(steps, path.slice(0, end))) return true
+  return matchesWhole(steps, path)
+}
+
+/** Goes back to the last run only, so that a pattern of many runs costs steps times characters and not their power. */
+function matchesWhole(steps: readonly Step[], text: string): boolean {
+  let [step, at, runStep, runAt] = [0, 0, -1, 0]
+  while (at < text.length) {
+    const wanted = steps[step]
+    if (wanted === 'run') [runStep, runAt, step] = [step, at, step + 1]
+    else if (wanted?.(text[at]!)) [step, at] = [step + 1, at + 1]
+    else if (runStep >= 0) [step, runAt, at] = [runStep + 1, runAt + 1, runAt + 1]
+    else return false
+  }
+  while (steps[step] === 'run') step++
+  return step === steps.length
 }
 
 /** A set of characters such as 'a-z' or '!0-9'; one whose ends are the wrong way round matches nothing. */

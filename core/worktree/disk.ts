@@ -67,9 +67,18 @@ export function readDiskClock(folder: string): number {
   return probe(folder, (file) => lstatSync(file).mtimeMs)
 }
 
-/** Whether names that differ only in case are the same on the file system that holds `folder`. */
+/**
+ * Whether names that differ only in case are the same on the file system that
+ * holds `folder`. Where nothing may be written there, by what the system's file
+ * systems usually do.
+ */
 export function detectFoldsCase(folder: string): boolean {
-  return probe(folder, (_, upperCase) => lstatSync(upperCase, { throwIfNoEntry: false }) !== undefined)
+  try {
+    return probe(folder, (_, upperCase) => lstatSync(upperCase, { throwIfNoEntry: false }) !== undefined)
+  } catch (error) {
+    if (!isErrno(error, 'EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT')) throw error
+    return process.platform === 'darwin' || process.platform === 'win32'
+  }
 }
 
 /** Looks at a file that was just made, with a name in lower case. */
