@@ -109,6 +109,7 @@ export class PackIndex {
     const n = bytes.readUInt32LE(12)
     if (n > packRecordsMax || bytes.length !== headBytes + fanoutBytes + n * rowBytes + hashBytes) throw indexDamaged(name)
     if (!bytes.subarray(bytes.length - hashBytes).equals(blake3(bytes.subarray(0, bytes.length - hashBytes)))) throw indexDamaged(name)
+    if (!fanoutHolds(bytes, n)) throw indexDamaged(name)
     return new PackIndex(name, bytes)
   }
 
@@ -200,6 +201,17 @@ function writeFanout(out: Buffer, ids: number, n: number): void {
     while (rank < n && out[ids + rank * 32]! <= first) rank++
     out.writeUInt32LE(rank, headBytes + first * 4)
   }
+}
+
+/** The checksum shows what changed since, not what was never right: the look-up must stay within the rows. */
+function fanoutHolds(bytes: Buffer, n: number): boolean {
+  let before = 0
+  for (let first = 0; first < 256; first++) {
+    const count = bytes.readUInt32LE(headBytes + first * 4)
+    if (count < before) return false
+    before = count
+  }
+  return before === n
 }
 
 function indexDamaged(name: string): DitsError {
