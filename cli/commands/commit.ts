@@ -21,7 +21,7 @@ interface CommitArguments {
   file?: string | undefined
   all: boolean
   amend: boolean
-  'no-edit': boolean
+  edit: boolean
   'allow-empty': boolean
 }
 
@@ -39,7 +39,7 @@ With --json: {id, branch, tree, parents, message, changed}.`,
       .option('file', { alias: 'F', type: 'string', describe: 'read the message from a file' })
       .option('all', { alias: 'a', type: 'boolean', default: false, describe: 'stage changes of tracked files first' })
       .option('amend', { type: 'boolean', default: false, describe: 'replace the last commit' })
-      .option('no-edit', { type: 'boolean', default: false, describe: 'with --amend: keep the message' })
+      .option('edit', { type: 'boolean', default: true, describe: 'ask the editor; --no-edit keeps the message with --amend' })
       .option('allow-empty', { type: 'boolean', default: false, describe: 'commit even if nothing changed' }),
 
   async run(context, args) {
@@ -59,7 +59,7 @@ async function messageOf(context: Context, repo: Repo, args: CommitArguments): P
   if (args.message) return args.message.join('\n\n')
   if (args.file !== undefined) return readFileSync(args.file === '-' ? 0 : join(context.cwd, args.file), 'utf8')
   const merge = await readMergeState(repo)
-  if (merge || args['no-edit'] || context.json || !process.stdin.isTTY) return undefined
+  if (merge || !args.edit || context.json || !process.stdin.isTTY) return undefined
   const { commit } = await readCurrentHead(repo)
   return askEditor(context, args.amend ? (commit?.message ?? '') : '')
 }

@@ -2,6 +2,7 @@ import { readCommit, readCurrentHead } from '../../core/changing/head.ts'
 import { commitStaged } from '../../core/changing/commit.ts'
 import { requireMerge } from '../../core/merging/abort.ts'
 import { mergeInto, type MergeReport, type MergeTarget } from '../../core/merging/merge.ts'
+import { previousBranch } from '../../core/refs/earlier-values.ts'
 import { checkRefName } from '../../core/refs/refs.ts'
 import type { Repo } from '../../core/repo.ts'
 import { DitsError } from '../../core/errors.ts'
@@ -72,8 +73,10 @@ written, removed, saved}. Ends with 1 where there are conflicts.`,
 
 /** What a person calls it, and what that is. */
 async function mergeTargetOf(repo: Repo, text: string): Promise<MergeTarget> {
-  const name = text === '-' ? '@{-1}' : text
-  const id = await findCommit(repo, name)
+  const back = text === '-' ? '1' : /^@\{-(\d+)\}$/.exec(text)?.[1]
+  const previous = back === undefined ? undefined : await previousBranch(repo.oplog, Number(back))
+  const name = previous ?? text
+  const id = await findCommit(repo, name === '-' ? '@{-1}' : name)
   const kinds = { heads: 'branch', tags: 'tag', remotes: 'remote' } as const
   for (const [folder, kind] of Object.entries(kinds)) {
     const [, short = name] = /^(?:refs\/)?(?:heads|tags|remotes)\/(.+)$/.exec(name) ?? []
