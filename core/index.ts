@@ -48,7 +48,7 @@ export { changesBetween, type Change } from './history/changes.ts'
 export type { ContentMerger } from './history/merge-trees.ts'
 
 // Repositories
-export { closeRepo, findRepoRoot, initRepo, openRepo, withLock, type Environment, type Progress, type Repo } from './repo.ts'
+export { closeRepo, findRepoRoot, initRepo, newSessionName, openRepo, withLock, type Environment, type Progress, type Repo } from './repo.ts'
 export { applyChange } from './changing/operation.ts'
 export { readCurrentHead } from './changing/head.ts'
 export { markReachable, ObjectMarks, type ObjectRef } from './reachable.ts'
