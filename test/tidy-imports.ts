@@ -23,9 +23,11 @@ const layers: Readonly<Record<string, readonly string[]>> = {
 /** The one file through which each outside library enters. Types may be imported anywhere. */
 export const libraryDoors: Readonly<Record<string, string>> = {
   '@dits/fastcdc': 'core/ingest/file-ingester.ts',
+  '@moq/web-transport': 'protocol/webtransport-client.ts',
   '@napi-rs/blake-hash': 'core/hash.ts',
   'ignore': 'core/worktree/patterns.ts',
   'msgpackr': 'core/objects/record.ts',
+  'ws': 'protocol/websocket.ts',
   'yargs': 'cli/arguments.ts',
 }
 
