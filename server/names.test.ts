@@ -50,8 +50,8 @@ describe('the name of a repository', () => {
   })
 
   it('gives a place that lies in no other', () => {
-    expect(repositoryPrefix('team')).toBe('repos/team.dits/')
-    expect(repositoryPrefix('team/packs')).toBe('repos/team/packs.dits/')
+    expect(repositoryPrefix('team')).toBe('repos/team.dits')
+    expect(repositoryPrefix('team/packs')).toBe('repos/team/packs.dits')
   })
 })
 

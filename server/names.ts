@@ -35,7 +35,7 @@ export function checkUserName(text: string): void {
 
 /** Where a repository's values lie in the server's store. A part never ends with '.dits', so no repository lies in another. */
 export function repositoryPrefix(name: string): string {
-  return `repos/${name}.dits/`
+  return `repos/${name}.dits`
 }
 
 function isPart(part: string): boolean {

@@ -91,7 +91,7 @@ export function createRepositories(store: ByteStore, clock: Clock): Repositories
     async destroy(name) {
       // Out of reach first, the record last: after a crash in between, the same call finishes the work.
       await remove(name)
-      for await (const key of store.list(repositoryPrefix(name))) await store.delete(key)
+      for await (const key of store.list(`${repositoryPrefix(name)}/`)) await store.delete(key)
       await records.remove(name)
     },
 
