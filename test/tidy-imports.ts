@@ -24,8 +24,11 @@ const layers: Readonly<Record<string, readonly string[]>> = {
 export const libraryDoors: Readonly<Record<string, string>> = {
   '@dits/fastcdc': 'core/ingest/file-ingester.ts',
   '@napi-rs/blake-hash': 'core/hash.ts',
+  '@peculiar/x509': 'server/certificate.ts',
   'ignore': 'core/worktree/patterns.ts',
   'msgpackr': 'core/objects/record.ts',
+  'pino': 'server/log.ts',
+  'prom-client': 'server/metrics.ts',
   'yargs': 'cli/arguments.ts',
 }
 
