@@ -51,7 +51,7 @@ export { changesBetween, type Change } from './history/changes.ts'
 export type { ContentMerger } from './history/merge-trees.ts'
 
 // Repositories
-export { closeRepo, findRepoRoot, holdsRepository, initRepo, initStore, openRepo, withLock, type Environment, type Progress, type Repo } from './repo.ts'
+export { closeRepo, findRepoRoot, holdsRepository, initRepo, initStore, newSessionName, openRepo, withLock, type Environment, type Progress, type Repo } from './repo.ts'
 export { applyChange } from './changing/operation.ts'
 export { readCurrentHead } from './changing/head.ts'
 export { markReachable, ObjectMarks, type ObjectRef } from './reachable.ts'

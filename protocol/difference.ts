@@ -231,8 +231,13 @@ export class Difference {
 
   /** Whether an object that is here is gone into for the first time. */
   async #enter(id: Id): Promise<boolean> {
-    const located = await this.#objects.locate(id)
+    const located = await this.#locate(id)
     return located !== undefined && this.#entered.add(located, await this.#objectsIn(located.pack))
+  }
+
+  /** Where an object is, in the packs that were there when the store was last looked at: much that is asked for is not here. */
+  #locate(id: Id): Promise<Located | undefined> {
+    return this.#objects.packs.followingMoves(() => this.#objects.packs.locate(id))
   }
 
   async #objectsIn(pack: string): Promise<number> {
@@ -241,7 +246,7 @@ export class Difference {
 
   /** The object, unless it was given before. Throws `object-damaged` where it is here as another kind. */
   async #once(kind: ObjectKind, id: Id): Promise<Needed | undefined> {
-    const located = await this.#objects.locate(id)
+    const located = await this.#locate(id)
     if (!located) {
       if (this.#missing.has(id)) return undefined
       this.#missing.add(id)

@@ -1,9 +1,15 @@
 import { decodeTag, DitsError, type BytePath, type ByteStore, type Id, type PackedObjects } from '#core'
-import { Difference, type Needed } from './difference.ts'
+import { Difference } from './difference.ts'
 import { havesMax, idsPerMessageMax, requestsAhead } from './limits.ts'
 import { newCommits, parentsHere } from './new-commits.ts'
 import { RecordReceiver } from './receive-records.ts'
 import type { RemoteSession } from './remote-session.ts'
+
+/** What a fetch brings, with all that it needs. What may be a tag is looked at first, which costs a round. */
+export interface FetchWants {
+  commits: readonly Id[]
+  tags?: readonly Id[]
+}
 
 /** Where a fetch brings objects. */
 export interface FetchTarget {
@@ -35,6 +41,8 @@ export interface FetchReport {
 
 /** Rounds of asking for what is missing before a fetch gives up: as deep as trees and lists may nest, and some. */
 const passesMax = 2048
+/** Objects after which the rest is looked for anew, so that what was asked for need not be remembered. */
+const askedMax = 500_000
 
 /**
  * Brings some commits or tags with all that they need. First their history and
@@ -44,7 +52,7 @@ const passesMax = 2048
  * all of them are durable. Throws `content-unavailable` where the other side
  * has not what it should have, and what the session throws; what arrived stays.
  */
-export async function fetchCommits(session: RemoteSession, target: FetchTarget, wants: readonly Id[], options: FetchOptions): Promise<FetchReport> {
+export async function fetchCommits(session: RemoteSession, target: FetchTarget, wants: FetchWants, options: FetchOptions): Promise<FetchReport> {
   const receiver = new RecordReceiver(target.store, target.objects, target.newSessionName())
   const work = new Fetch(session, target.objects, receiver, options)
   try {
@@ -81,8 +89,8 @@ class Fetch {
     this.#options = options
   }
 
-  async run(wants: readonly Id[]): Promise<void> {
-    const commits = await this.#peelTags(wants)
+  async run(wants: FetchWants): Promise<void> {
+    const commits = [...wants.commits, ...(await this.#peelTags(wants.tags ?? []))]
     for (let pass = 0; pass < passesMax; pass++) {
       const missing = await this.#missingCommits(commits)
       if (missing.length > 0) await this.#askHistory(missing)
@@ -92,7 +100,7 @@ class Fetch {
     throw new DitsError('content-unavailable', 'the other side never sends all that its commits need', { hint: 'ask its administrator to run: dits fsck' })
   }
 
-  /** The commits that the wanted ones lead to; the tags among them are brought. */
+  /** The commits that tags lead to; those that are objects of their own are brought. */
   async #peelTags(wants: readonly Id[]): Promise<Id[]> {
     const commits: Id[] = []
     let open = [...wants]
@@ -117,11 +125,12 @@ class Fetch {
     const { haves, signal } = this.#options
     const walk = await newCommits(this.#objects, commits, haves, signal)
     const leftBehind = new Set([...this.boundary, ...(this.#options.shallow ?? [])])
-    const wanted = new Set<Id>(commits.filter((id) => walk.missing.has(id)))
+    const wanted = new Set<Id>()
     for await (const { id, commit } of walk.commits) {
       if (leftBehind.has(id)) continue
       for (const parent of commit.parents) if (!(await this.#objects.has(parent))) wanted.add(parent)
     }
+    for (const id of commits) if (walk.missing.has(id)) wanted.add(id)
     return [...wanted]
   }
 
@@ -135,19 +144,26 @@ class Fetch {
     this.boundary.push(...(await this.#session.history(request, this.#receiver, () => this.#count())))
   }
 
-  /** Asks for everything that is found to be missing now; answers whether there was any. */
+  /** Asks for what is found to be missing now; answers whether there was any. */
   async #bringMissing(commits: readonly Id[]): Promise<boolean> {
-    const { haves, signal, wantsContent } = this.#options
-    const walk = await newCommits(this.#objects, commits, haves, signal)
-    const difference = new Difference(this.#objects, { signal, wantsContent })
     const asking = new Asking(this.#session, this.#receiver, () => this.#count())
-    for await (const { commit } of walk.commits) {
-      for await (const { id, located } of difference.ofTree(commit.tree, await parentsHere(this.#objects, commit))) {
-        if (!located) await asking.ask(id)
-      }
+    for await (const id of this.#missingObjects(commits)) {
+      await asking.ask(id)
+      if (asking.asked >= askedMax) break
     }
     await asking.finish()
     return asking.asked > 0
+  }
+
+  async *#missingObjects(commits: readonly Id[]): AsyncGenerator<Id> {
+    const { haves, signal, wantsContent } = this.#options
+    const walk = await newCommits(this.#objects, commits, haves, signal)
+    const difference = new Difference(this.#objects, { signal, wantsContent })
+    for await (const { commit } of walk.commits) {
+      for await (const { id, located } of difference.ofTree(commit.tree, await parentsHere(this.#objects, commit))) {
+        if (!located) yield id
+      }
+    }
   }
 
   #count(): void {

@@ -2,7 +2,7 @@ import type { Server } from 'node:http'
 import { join } from 'node:path'
 import { DitsError, hasCode, type ByteStore } from '#core'
 import type { Role, ServedEvent } from '../protocol/host.ts'
-import { serveStream } from '../protocol/serve.ts'
+import { serveSession } from '../protocol/serve.ts'
 import type { StreamHandler } from '../protocol/transport.ts'
 import { acceptWebSockets } from '../protocol/websocket-server.ts'
 import { createAccounts, type Accounts, type Clock } from './accounts.ts'
@@ -84,7 +84,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const host = createHost({ accounts, repositories, attempts, clock, autoCreate: options.autoCreate, report })
 
     const ending = new AbortController()
-    const handler: StreamHandler = (stream, peer) => serveStream(stream, peer, host, { now: clock.elapsedMs, signal: ending.signal })
+    const handler: StreamHandler = (stream, peer) => serveSession(stream, peer, host, { now: clock.elapsedMs, signal: ending.signal })
     cleanUp.push(acceptStreams(server, counted(metrics, handler), { options, metrics, ending }))
     const address = await listen(server, options.listen)
     cleanUp.push(async () => closeListener(server))
