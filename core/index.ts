@@ -10,7 +10,7 @@ export { baseName, comparePaths, joinPath, parentPath, pathFromBytes, pathFromTe
 export { blake3, blake3Text, createBlake3, type RunningHash } from './hash.ts'
 
 // Objects
-export { hashObject, idFromBytes, idToBytes, kindCodes, parseId, type Id, type ObjectKind } from './objects/id.ts'
+export { hashObject, idFromBytes, idToBytes, kindCodes, kindOfCode, parseId, type Id, type ObjectKind } from './objects/id.ts'
 export type { Emit, ObjectReader, ObjectWriter } from './objects/object-io.ts'
 export { sameEntry, type EntryContent, type EntryKind, type TreeEntry } from './objects/tree-entry.ts'
 export { entryAtPath, findEntry, readTree, TreeBuilder } from './objects/tree.ts'
@@ -20,6 +20,10 @@ export { assertReadable, decodeManifest, encodeManifest, type Manifest, type Pro
 export { decodeCommit, encodeCommit, type Commit, type Person } from './objects/commit.ts'
 export { decodeTag, encodeTag, type Tag } from './objects/tag.ts'
 export { referencesOf } from './objects/references.ts'
+export { decodeRecord, encodeRecord, type RecordValue } from './objects/record.ts'
+export { decodeListNode, decodeListRoot, listRowId, type ListNode } from './objects/list-node.ts'
+export { decodeTreeNode, type TreeNode } from './objects/tree-node.ts'
+export { diffDirectory, type EntryChange } from './objects/tree-diff.ts'
 
 // Storage
 export type { ByteRange, ByteStore, PutCondition, Stored } from './store/byte-store.ts'
@@ -30,20 +34,27 @@ export { ReadOnlyStore } from './store/read-only-store.ts'
 export { checkKey, checkKeyPrefix, isKey, rangeLength } from './store/key.ts'
 export { checkWholeRead } from './store/store-error.ts'
 export { acquireFileLock, type FileLock } from './store/file-lock.ts'
-export { PackedObjects } from './pack/packed-objects.ts'
+export { openRecord, PackedObjects } from './pack/packed-objects.ts'
+export type { Located } from './pack/pack-set.ts'
+export { readRecordHeader, recordHeaderBytes, type RecordHeader } from './pack/pack-format.ts'
+export { PackWriter } from './pack/pack-writer.ts'
 export { beginWriting, PackedWriter, type WriteSession } from './pack/packed-writer.ts'
 export { ContentReader, type ContentRange } from './checkout/content-reader.ts'
 
 // Names and history
 export { checkRefName, createRefs, type Head, type Refs } from './refs/refs.ts'
 export { parseCommit, parseRange, parseRevision, type RevisionContext } from './refs/rev-parse.ts'
-export { walkCommits } from './history/walk.ts'
+export { walkCommits, type WalkedCommit } from './history/walk.ts'
+export { readCommit } from './history/paint.ts'
 export { aheadBehind, isAncestor, mergeBases } from './history/ancestry.ts'
 export { changesBetween, type Change } from './history/changes.ts'
 export type { ContentMerger } from './history/merge-trees.ts'
 
 // Repositories
-export { closeRepo, findRepoRoot, initRepo, openRepo, withLock, type Environment, type Progress, type Repo } from './repo.ts'
+export { closeRepo, findRepoRoot, holdsRepository, initRepo, initStore, newSessionName, openRepo, withLock, type Environment, type Progress, type Repo } from './repo.ts'
+export { changeConfig } from './change-config.ts'
+export { setInConfig, unsetInConfig, type Config } from './config.ts'
+export { withTransfer } from './transfer-lock.ts'
 export { applyChange } from './changing/operation.ts'
 export { readCurrentHead } from './changing/head.ts'
-export { markReachable, type ObjectRef } from './reachable.ts'
+export { markReachable, ObjectMarks, type ObjectRef } from './reachable.ts'
