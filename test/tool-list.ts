@@ -17,6 +17,7 @@ export const testTools = {
   'setpriv': 'util-linux',
   'strace': 'strace',
   'unzip': 'unzip',
+  'yamllint': 'yamllint',
   'zsh': 'zsh',
 } as const
 
