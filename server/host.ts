@@ -12,6 +12,7 @@ const firstBranch = 'refs/heads/main'
 /** What a push may move: what everybody shares. The rest of `refs/` is a working tree's own. */
 const sharedRefs = /^refs\/(?:heads|tags)\//
 
+/** What a host works with, and where it tells what happened. */
 export interface HostOptions {
   accounts: Accounts
   repositories: Repositories

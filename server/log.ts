@@ -11,6 +11,7 @@ export interface Log {
   error(fields: object, message: string): void
 }
 
+/** Where log lines go, and how they look. */
 export interface LogOptions {
   /** Takes one finished line, with its end. */
   write(line: string): void

@@ -24,6 +24,7 @@ const readyAgeMaxMs = 1_000
 /** How long after the grace period streams may take to notice that they are abandoned. */
 const abandonMs = 5_000
 
+/** What a server is told when it starts, the clock and the log included. */
 export interface ServerOptions {
   /** A folder, or an address such as `s3://bucket/prefix`. */
   data: string
