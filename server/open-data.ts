@@ -67,7 +67,7 @@ async function openLocation(location: string): Promise<ServerData> {
 
 async function openBucket(location: string): Promise<ServerData> {
   const { S3Store, parseS3Url } = await import('./s3-store.ts')
-  const store = new S3Store(parseS3Url(location))
+  const store = await S3Store.open(parseS3Url(location))
   return { store, folder: undefined, close: async () => store.close() }
 }
 
