@@ -52,6 +52,9 @@ export type { ContentMerger } from './history/merge-trees.ts'
 
 // Repositories
 export { closeRepo, findRepoRoot, holdsRepository, initRepo, initStore, newSessionName, openRepo, withLock, type Environment, type Progress, type Repo } from './repo.ts'
+export { changeConfig } from './change-config.ts'
+export { setInConfig, unsetInConfig, type Config } from './config.ts'
+export { withTransfer } from './transfer-lock.ts'
 export { applyChange } from './changing/operation.ts'
 export { readCurrentHead } from './changing/head.ts'
 export { markReachable, ObjectMarks, type ObjectRef } from './reachable.ts'
