@@ -59,16 +59,10 @@ export async function openDataToServe(location: string): Promise<ServerData> {
 }
 
 async function openLocation(location: string): Promise<ServerData> {
-  if (location.startsWith('s3:')) return openBucket(location)
+  if (location.startsWith('s3:')) throw new DitsError('bad-arguments', `'${location}' is not a folder`, { hint: 'name a folder with --data' })
   const folder = resolve(location)
   const store = await DiskStore.open(folder)
   return { store, folder, close: () => store.close() }
-}
-
-async function openBucket(location: string): Promise<ServerData> {
-  const { S3Store, parseS3Url } = await import('./s3-store.ts')
-  const store = await S3Store.open(parseS3Url(location))
-  return { store, folder: undefined, close: async () => store.close() }
 }
 
 async function lockFolder(folder: string): Promise<{ release(): void }> {
