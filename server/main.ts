@@ -75,6 +75,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
   try {
     const { clock, log } = options
+    await data.sweep(clock.now()).catch((error: unknown) => log.warn({ error }, 'what interrupted writes left was not removed'))
     const accounts = createAccounts(data.store, clock)
     const firstToken = await createFirstUser(accounts)
     const tls = await chooseKeys(options, data.folder)

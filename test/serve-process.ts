@@ -25,10 +25,11 @@ export interface ServeProcess {
 
 /**
  * Starts `dits serve --json` with its metrics on, at ports that are free, and
- * resolves when it listens. Throws what it wrote where it ends before that.
+ * resolves when it listens. It runs the sources, so that tests that run side by
+ * side need not agree on who builds the bundle. Throws what it wrote where it ends before that.
  */
 export async function startServe(args: readonly string[], variables: Record<string, string> = {}): Promise<ServeProcess> {
-  const child = spawn(launcher, ['serve', '--json', '--listen', '127.0.0.1:0', '--metrics', '127.0.0.1:0', ...args], { env: { ...process.env, ...variables } })
+  const child = spawn(launcher, ['serve', '--json', '--listen', '127.0.0.1:0', '--metrics', '127.0.0.1:0', ...args], { env: { ...process.env, DITS_DEV: '1', ...variables } })
   const output = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const) child[name].on('data', (piece: Buffer) => (output[name] += piece.toString()))
   const ended = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | string)

@@ -6,8 +6,7 @@ import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { prepare } from '../cli/build/prepare.ts'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { FrameStream } from '../protocol/frames.ts'
 import { protocolVersion } from '../protocol/limits.ts'
 import { RemoteSession } from '../protocol/remote-session.ts'
@@ -18,7 +17,6 @@ const launcher = fileURLToPath(new URL('../cli/bin/dits', import.meta.url))
 
 let folder: string
 let running: ServeProcess[]
-beforeAll(prepare)
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'dits-serve-'))
   running = []
@@ -39,7 +37,7 @@ async function serve(...args: string[]): Promise<ServeProcess> {
 
 /** Runs dits as a person at home in `folder`, and answers what it printed and how it ended. */
 async function dits(args: readonly string[], input = ''): Promise<{ stdout: string; stderr: string; exitCode: number }> {
-  const child = spawn(launcher, [...args], { cwd: folder, env: { ...process.env, HOME: folder, XDG_CONFIG_HOME: join(folder, 'config') } })
+  const child = spawn(launcher, [...args], { cwd: folder, env: { ...process.env, DITS_DEV: '1', HOME: folder, XDG_CONFIG_HOME: join(folder, 'config') } })
   const printed = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const) child[name].on('data', (piece: Buffer) => (printed[name] += piece.toString()))
   child.stdin.end(input)
