@@ -80,6 +80,7 @@ export class Placer {
 
   /** Places a symlink; nothing is said about where it leads. Throws `unsafe-path`. */
   placeSymlink(path: BytePath, target: Uint8Array): FileStat {
+    if (target.length === 0 || target.includes(0)) throw unsafePath(path, 'it is a link whose target is no path')
     this.#prepare(path)
     const temporaryPath = this.#temporaryPath(path)
     symlinkSync(pathToFs(pathFromBytes(target)), temporaryPath)
