@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { randomBytes } from 'node:crypto'
@@ -13,6 +13,7 @@ import { PackedObjects } from './pack/packed-objects.ts'
 import { createRefs, type Refs } from './refs/refs.ts'
 import { DiskStore } from './store/disk-store.ts'
 import { acquireFileLock } from './store/file-lock.ts'
+import { noFile } from './store/open-files.ts'
 
 /** What core needs to know of the world, passed in by whoever runs it. */
 export interface Environment {
@@ -70,6 +71,8 @@ const folderName = '.dits'
 const formatKey = 'format'
 const formatText = 'dits repository, format 1\n'
 const lockWaitMs = 60_000
+/** Values that a store would take for absent where they are folders. */
+const valueKeys = [formatKey, 'HEAD', 'config', 'index', 'merge', 'oplog-first']
 
 /** Creates an empty repository in `root` with `branch` as its first branch. Throws `already-a-repository`. */
 export async function initRepo(root: string, options: { branch: string; env: Environment }): Promise<Repo> {
@@ -94,7 +97,7 @@ export function findRepoRoot(start: string): string | undefined {
   }
 }
 
-/** Opens the repository that holds `start`. Throws `not-a-repository` and `unsupported-version`. */
+/** Opens the repository that holds `start`. Throws `not-a-repository`, `unsupported-version` and `store-damaged`. */
 export async function openRepo(start: string, env: Environment): Promise<Repo> {
   const root = findRepoRoot(start)
   if (root === undefined) {
@@ -105,6 +108,10 @@ export async function openRepo(start: string, env: Environment): Promise<Repo> {
 }
 
 async function openStore(root: string, folder: string, store: DiskStore, env: Environment): Promise<Repo> {
+  for (const key of valueKeys) {
+    const place = path.join(folder, key)
+    if (statSync(place, { throwIfNoEntry: false })?.isFile() === false) throw noFile(place)
+  }
   const format = await store.get(formatKey)
   if (format === undefined || Buffer.from(format.bytes).toString() !== formatText) {
     throw new DitsError('unsupported-version', `'${folder}' is not of a format that this dits reads`, { hint: 'use a newer dits' })

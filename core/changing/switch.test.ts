@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -272,6 +272,28 @@ describe('switching', () => {
     await test.undo()
     expect(test.disk()).toEqual(before)
     expect(await test.status()).toEqual(['modified a', 'modified c'])
+  })
+
+  it('that meets damaged content half-way is taken back by undo', async () => {
+    const test = await TestRepo.create()
+    const files = { 'a.mov': 'a1', 'b.mov': createRandom(6).bytes(40_000), gone: 'gone' }
+    await test.commit(files)
+    await test.branch('side')
+    await test.commit({ 'a.mov': 'a2', 'b.mov': 'b2', gone: undefined, new: 'new' })
+    const after = test.disk()
+    const damaged = readdirSync(test.path('.dits/packs')).filter((name) => name.endsWith('.pack')).map((name) => test.path(`.dits/packs/${name}`))
+    const pack = damaged.find((path) => statSync(path).size > 40_000)!
+    const bytes = readFileSync(pack)
+    const at = bytes.indexOf(Buffer.from(files['b.mov']).subarray(20_000, 20_032))
+    bytes[at]! ^= 1
+    writeFileSync(pack, bytes)
+    await test.reopen()
+    await expect(test.switch('main')).rejects.toMatchObject({ code: 'object-damaged' })
+    expect(test.warnings.join()).toContain('go back with: dits undo')
+    await test.reopen()
+    await test.undo()
+    expect(test.disk()).toEqual(after)
+    expect(await test.status()).toEqual([])
   })
 
   it('leaves no unfinished file behind when it is interrupted in the middle of one', async () => {
