@@ -30,6 +30,8 @@ export interface Environment {
   /** Text of the user's own configuration and ignore files; '' where there are none. */
   userConfig: string
   userIgnore: string
+  /** The folder in which the person stands, absolute: it is never removed under them. */
+  cwd?: string | undefined
   /** The command as typed, for the operation log. */
   command: string
   /** How the content of files that both sides of a merge changed is merged, where file types allow it. What it names has been stored. */

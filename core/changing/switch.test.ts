@@ -155,6 +155,16 @@ describe('switching', () => {
     })
   })
 
+  it('leaves the folder in which the person stands, and says so', async () => {
+    const test = await twoBranches({ a: 'a', 'sub/deep/x': 'x', 'sub/y/z': 'z' }, { sub: undefined })
+    await test.reopen({ cwd: test.path('sub/deep') })
+    await test.switch('side')
+    expect(test.disk()).toEqual({ a: 'a', 'sub/deep': null })
+    expect(test.warnings).toEqual([`'sub/deep' stays, though nothing tracked is in it, because you are there`])
+    await test.switch('main')
+    expect(test.disk()).toEqual({ a: 'a', 'sub/deep/x': 'x', 'sub/y/z': 'z' })
+  })
+
   it('replaces empty folders, and folders with nothing but rubbish of the system, by a file', async () => {
     const test = await twoBranches({ a: 'a' }, { b: 'side' })
     test.write({ 'b/c/d': null, 'b/.DS_Store': 'rubbish' })
