@@ -59,7 +59,8 @@ async function hashOne(path: BytePath, context: Context, bar: ProgressBar): Prom
 }
 
 async function openForReading(path: BytePath, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
-  if (!(await stat(pathToFs(path))).isFIFO()) return createReadStream(pathToFs(path), { highWaterMark: readBytes })
+  const found = await stat(pathToFs(path)).catch(() => undefined)
+  if (!found?.isFIFO()) return createReadStream(pathToFs(path), { highWaterMark: readBytes })
   // Opening a pipe for good waits for a writer, and no signal would end that.
   const pipe = new Socket({ fd: openSync(pathToFs(path), constants.O_RDONLY | constants.O_NONBLOCK), readable: true, writable: false })
   signal.addEventListener('abort', () => pipe.destroy(signal.reason as Error), { once: true })
