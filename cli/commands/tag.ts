@@ -21,6 +21,7 @@ export const command: Command<TagArguments> = {
   summary: 'List, make or delete tags',
   usage: ['tag', 'tag [-m MESSAGE] NAME [REV]', 'tag -d NAME...'],
   positionals: '[names..]',
+  lists: true,
   description: `A tag is a name that stays. With -m it also records who, when and why.
 With --json: a line a tag {name, id, message}.`,
   examples: [['tag -m "locked picture" v1.0', 'names the last commit']],
@@ -48,6 +49,7 @@ async function list(context: Context, repo: Repo): Promise<void> {
     const located = await repo.objects.locate(id)
     const message = located?.kind === 'tag' ? decodeTag(await repo.objects.read('tag', id)).message : undefined
     if (context.json) context.stdout.json({ name: shortRefName(name), id, message: message ?? null })
+    else if (context.nul) context.stdout.write(`${shortRefName(name)}\0`)
     else context.stdout.line(context.verbose && message !== undefined ? `${shortRefName(name)}  ${message.split('\n')[0]}` : shortRefName(name))
   }
 }
