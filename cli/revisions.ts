@@ -1,6 +1,6 @@
 import { realpathSync } from 'node:fs'
 import { posix, relative } from 'node:path'
-import { pathFromText, pathToFs, type BytePath } from '../core/bytes.ts'
+import { pathFromText, pathToFs, rootPath, type BytePath } from '../core/bytes.ts'
 import { DitsError, isErrno } from '../core/errors.ts'
 import type { Id } from '../core/objects/id.ts'
 import { parseCommit, parseRevision, type Revision, type RevisionContext } from '../core/refs/rev-parse.ts'
@@ -64,6 +64,12 @@ export function pathspecOf(context: Context, repo: Repo, names: readonly string[
 
 export function pathOf(context: Context, repo: Repo, name: string): BytePath {
   return resolvePath(nameInTree(repo, name), prefixOf(context, repo))
+}
+
+/** Whether the name of a branch or tag is one of those that patterns such as 'shots/*' speak of; all are where there is none. */
+export function nameFilter(patterns: readonly string[]): (name: string) => boolean {
+  const spec = parsePathspec(patterns.map(pathFromText), rootPath)
+  return (name) => spec.matches(pathFromText(name))
 }
 
 /** What is typed as an absolute path, as `:/` and the path from the root. Throws `outside-repository`. */
