@@ -23,9 +23,9 @@ export function compress(bytes: Uint8Array): { codec: Codec; payload: Uint8Array
   return packed ? { codec: codecs.zstd, payload: packed } : { codec: codecs.plain, payload: bytes }
 }
 
-/** Undoes `compress`. Throws where the payload is no frame of exactly `raw` bytes. */
-export function decompress(codec: Codec, payload: Uint8Array, raw: number): Uint8Array {
-  return codec === codecs.plain ? payload : zstdDecompress(payload, raw)
+/** Undoes `compress`, in `into` where that is given and longer than `raw`. Throws where the payload is no frame of exactly `raw` bytes. */
+export function decompress(codec: Codec, payload: Uint8Array, raw: number, into?: Uint8Array): Uint8Array {
+  return codec === codecs.plain ? payload : zstdDecompress(payload, raw, into)
 }
 
 /**

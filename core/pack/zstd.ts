@@ -28,12 +28,15 @@ export function zstdCompress(bytes: Uint8Array, limit: number): Uint8Array | und
   return length !== undefined && length < limit ? target.subarray(0, length) : undefined
 }
 
-/** The content of a frame that must be exactly `length` bytes long. Throws where it is not. */
-export function zstdDecompress(frame: Uint8Array, length: number): Uint8Array {
+/**
+ * The content of a frame that must be exactly `length` bytes long; in `into`
+ * where that is given and longer than that. Throws where it is not.
+ */
+export function zstdDecompress(frame: Uint8Array, length: number, into?: Uint8Array): Uint8Array {
   const context = (decompressor ??= openDecompressor())
   if (!context) return zstdDecompressSync(frame, { maxOutputLength: Math.max(1, length) })
   // One byte more, to see where a frame holds more than it should.
-  const target = Buffer.allocUnsafe(length + 1)
+  const target = into && into.length > length ? into : Buffer.allocUnsafe(length + 1)
   const produced = context.run(frame, target, length + 1)
   if (produced === length) return target.subarray(0, length)
   decompressor = openDecompressor()
