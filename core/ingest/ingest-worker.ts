@@ -12,12 +12,14 @@ export interface IngestWorkerStart {
   storeFolder: string
   session: WriteSession
   withTimes: boolean
+  startedMs: number
 }
 
 serveBatches<IngestWorkerStart, IngestJob, IngestResult, Added>(async ({ start, thread, onBytes }) => {
+  const { withTimes, startedMs } = start
   const store = new DiskStore(start.storeFolder)
   const writer = new PackedWriter(store, await PackSet.open(store), start.session, thread)
-  const ingester = new FileIngester(start.root, writer, { withTimes: start.withTimes, onBytes })
+  const ingester = new FileIngester(start.root, writer, { withTimes, startedMs, onBytes })
   return {
     run: async (job) => {
       await writer.ready()

@@ -25,6 +25,8 @@ export interface IngestOptions {
   threads: number
   /** Whether modification times are wanted to the nanosecond. */
   withTimes: boolean
+  /** A moment before this, by the clock of the file system that holds the files (see readDiskClock). */
+  startedMs: number
   signal?: AbortSignal | undefined
   /** Called now and then with the bytes read and files stored so far, and a path that was stored lately. */
   onProgress?: ((progress: { bytes: number; files: number; path: BytePath | undefined }) => void) | undefined
@@ -66,6 +68,7 @@ async function* ingestHere(jobs: readonly SizedJob[], options: IngestOptions, se
   const done = { bytes: 0, files: 0, path: undefined as BytePath | undefined }
   const ingester = new FileIngester(options.root, writer, {
     withTimes: options.withTimes,
+    startedMs: options.startedMs,
     onBytes: (count) => {
       done.bytes += count
       if (options.signal?.aborted) throw new DitsError('interrupted', 'interrupted')
@@ -90,13 +93,13 @@ async function* ingestHere(jobs: readonly SizedJob[], options: IngestOptions, se
 }
 
 async function* ingestInThreads(jobs: readonly SizedJob[], options: IngestOptions, session: WriteSession): AsyncGenerator<IngestResult, Added> {
-  const { root, storeFolder, withTimes } = options
+  const { root, storeFolder, withTimes, startedMs } = options
   const done = { bytes: 0, files: 0, path: undefined as BytePath | undefined }
   const results = runBatches<IngestJob, IngestResult, Added>(batchesOf(jobs, batchLimits), {
     program: 'ingest-worker',
     from: import.meta.url,
     threads: session.known.workers,
-    start: { root, storeFolder: storeFolder!, session, withTimes } satisfies IngestWorkerStart,
+    start: { root, storeFolder: storeFolder!, session, withTimes, startedMs } satisfies IngestWorkerStart,
     signal: options.signal,
     onProgress: (bytes) => options.onProgress?.({ ...done, bytes }),
   })
