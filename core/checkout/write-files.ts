@@ -10,7 +10,7 @@ import { FileWriter, type CheckedOut, type CheckoutJob } from './file-writer.ts'
 /** Under this much to write, starting threads costs more than it saves. */
 const threadedBytesMin = 16 * 1024 * 1024
 const threadedFilesMin = 1500
-const batchLimits = { largeBytes: 64 * 1024 * 1024, filesMax: 128, bytesMax: 8 * 1024 * 1024 }
+const batchLimits = { largeBytes: 8 * 1024 * 1024, filesMax: 128, bytesMax: 4 * 1024 * 1024 }
 
 /**
  * Writes files and links into the working tree (or below another folder), on

@@ -35,7 +35,7 @@ export interface IngestOptions {
 /** Under this much to read, starting threads costs more than it saves. */
 const threadedBytesMin = 16 * 1024 * 1024
 const threadedFilesMin = 1500
-const batchLimits = { largeBytes: 64 * 1024 * 1024, filesMax: 64, bytesMax: 8 * 1024 * 1024 }
+const batchLimits = { largeBytes: 8 * 1024 * 1024, filesMax: 64, bytesMax: 4 * 1024 * 1024 }
 
 /**
  * Stores the content of files: read, cut, hashed, looked up, compressed and

@@ -9,7 +9,7 @@ import { indexKey, packKey } from './pack-writer.ts'
 
 /** Reading whole packs: to verify every byte, and to make a lost index again. */
 
-const readAtOnce = 4 * 1024 * 1024
+const readAtOnce = 1024 * 1024
 
 /** Something that is wrong with a pack. */
 export interface PackProblem {
@@ -172,7 +172,7 @@ function damaged(pack: string, what: string): PackProblem {
   return { pack, code: 'pack-damaged', message: `pack '${pack}' is damaged: ${what}` }
 }
 
-/** Reads a pack mostly forwards, several megabytes at a time, into the same memory again and again. */
+/** Reads a pack mostly forwards, a megabyte at a time, into the same memory again and again. */
 class SequentialReader {
   private readonly store: ByteStore
   private readonly pack: string
