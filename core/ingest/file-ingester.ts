@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync, type Stats } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
 import { createChunker, type Chunker } from '@dits/fastcdc'
 import { joinPath, pathToFs, type BytePath } from '../bytes.ts'
 import { isErrno } from '../errors.ts'
@@ -187,6 +188,8 @@ export class FileIngester {
       if (last) break
       carried = moveTail(chunker, count, filled)
       unread = 0
+      // What was handed to the disk meanwhile gets its turn, and whoever wants to stop the work.
+      await setImmediate()
       await this.writer.ready()
     }
     if (onlyChunk) {

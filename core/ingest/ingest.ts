@@ -5,7 +5,7 @@ import { beginWriting, PackedWriter, type WriteSession } from '../pack/packed-wr
 import type { ByteStore } from '../store/byte-store.ts'
 import { batchesOf, runBatches } from '../threads/worker-pool.ts'
 import { FileIngester, type Added, type IngestJob, type IngestResult } from './file-ingester.ts'
-import type { IngestWorkerStart } from './ingest-worker.ts'
+import { openIngest } from './ingest-thread.ts'
 
 /** A file to ingest, with its size as it was when it was found: for balancing the work, not for trust. */
 export interface SizedJob extends IngestJob {
@@ -95,11 +95,12 @@ async function* ingestHere(jobs: readonly SizedJob[], options: IngestOptions, se
 async function* ingestInThreads(jobs: readonly SizedJob[], options: IngestOptions, session: WriteSession): AsyncGenerator<IngestResult, Added> {
   const { root, storeFolder, withTimes, startedMs } = options
   const done = { bytes: 0, files: 0, path: undefined as BytePath | undefined }
-  const results = runBatches<IngestJob, IngestResult, Added>(batchesOf(jobs, batchLimits), {
+  const results = runBatches(batchesOf(jobs, batchLimits), {
+    open: openIngest,
     program: 'ingest-worker',
     from: import.meta.url,
     threads: session.known.workers,
-    start: { root, storeFolder: storeFolder!, session, withTimes, startedMs } satisfies IngestWorkerStart,
+    start: { root, storeFolder: storeFolder!, session, withTimes, startedMs },
     signal: options.signal,
     onProgress: (bytes) => options.onProgress?.({ ...done, bytes }),
   })
