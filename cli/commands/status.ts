@@ -31,7 +31,6 @@ NUL, and a rename is 'R  NEW' NUL 'OLD'. With --json: {branch, head, upstream, s
 =======
 Paths start in the folder where you are. --porcelain prints 'XY PATH' lines with paths
 from the root, as git does, for programs; with -z they end with NUL, and a rename is 'R  NEW' NUL 'OLD'. With --json: {branch, head, staged, unstaged,
->>>>>>> edges
 untracked, conflicts, merge}.`,
   options: (yargs) =>
     yargs
@@ -150,7 +149,6 @@ function showLong(view: View, report: StatusReport, upstream: UpstreamState | un
   stdout.line(`\n${summary(report)}`)
 }
 
-<<<<<<< HEAD
 function upstreamText({ name, counts }: UpstreamState): string {
   const theirs = `'${shortRefName(name)}'`
   if (!counts) return `Your branch follows ${theirs}, which is not known here (use "dits fetch").`
@@ -161,10 +159,7 @@ function upstreamText({ name, counts }: UpstreamState): string {
   return `Your branch and ${theirs} have ${ahead} and ${formatAmount(behind, 'commit')} of their own (use "dits pull").`
 }
 
-function showMerge({ stdout, colors }: Context, { merge }: StatusReport): void {
-=======
 function showMerge({ context: { stdout, colors }, shown }: View, { merge }: StatusReport): void {
->>>>>>> edges
   if (!merge) return
   const { headline, advice, conflicts } = describeMerge(merge)
   stdout.line(`\n${headline[0]!.toUpperCase()}${headline.slice(1)}.`)
