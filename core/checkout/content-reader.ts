@@ -61,13 +61,14 @@ export class ContentReader {
   /** Reads chunks in order; where a pack went meanwhile, those that are left from wherever they are now. */
   private async *readAll(refs: readonly ChunkRef[]): AsyncGenerator<{ ref: ChunkRef; bytes: Uint8Array }> {
     for (let done = 0; done < refs.length; ) {
+      const { generation } = this.objects.packs
       try {
         for await (const piece of this.readRuns(refs.slice(done))) {
           yield piece
           done++
         }
       } catch (error) {
-        if (!hasCode(error, 'pack-missing') || !(await this.objects.packs.refresh())) throw error
+        if (!hasCode(error, 'pack-missing') || !(await this.objects.packs.haveChangedSince(generation))) throw error
       }
     }
   }

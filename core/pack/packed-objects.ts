@@ -42,8 +42,9 @@ export class PackedObjects implements ObjectReader {
   /** Where an object lies, also in packs that were added since this was opened. */
   async locate(id: Id): Promise<Located | undefined> {
     for (;;) {
-      const located = await this.packs.followingMoves(() => this.packs.locate(id))
-      if (located || !(await this.packs.refresh())) return located
+      const { generation } = this.packs
+      const located = await this.packs.locate(id)
+      if (located || !((await this.packs.haveChangedSince(generation)) || (await this.packs.proveLookups()))) return located
     }
   }
 
@@ -82,7 +83,7 @@ interface Window {
  * The object in a record, verified: the record's own check, its kind, and the
  * object's bytes against `id`. Throws `object-damaged`, naming the pack.
  */
-export function openRecord(record: Uint8Array, located: Located, kind: ObjectKind, id: Uint8Array): Uint8Array {
+export function openRecord(record: Uint8Array, located: Pick<Located, 'pack' | 'offset' | 'stored'>, kind: ObjectKind, id: Uint8Array): Uint8Array {
   try {
     const header = readRecordHeader(record, 0, located.pack)
     const payload = record.subarray(recordHeaderBytes, recordHeaderBytes + header.stored)
