@@ -1,6 +1,7 @@
-import { verifyPack, type PackReport } from '../pack/pack-scan.ts'
+import type { PackReport } from '../pack/pack-scan.ts'
 import { DiskStore } from '../store/disk-store.ts'
 import { serveBatches } from '../threads/worker-thread.ts'
+import { verifyPackIfThere } from './verify-pack.ts'
 
 /** A thread that verifies packs for `checkRepository`. */
 
@@ -16,7 +17,7 @@ export interface CheckJob {
 serveBatches<CheckWorkerStart, CheckJob, PackReport, null>(async ({ start, onBytes }) => {
   const store = new DiskStore(start.storeFolder)
   return {
-    run: (job) => verifyPack(store, job.pack, onBytes),
+    run: (job) => verifyPackIfThere(store, job.pack, onBytes),
     finish: async () => {
       await store.close()
       return null
