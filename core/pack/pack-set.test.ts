@@ -252,38 +252,3 @@ describe('look-up tables', () => {
     }
   })
 })
-
-describe('a pack that is gone since it was listed', () => {
-  it('is looked for again, because others put packs together', async () => {
-    const store = new MemoryStore()
-    const objects = await storePacks(store, 'a', { packs: 3, objects: 10, seed: 17 })
-    const reader = await PackedObjects.open(store)
-    await storePacks(store, 'b', { packs: 3, objects: 10, seed: 17 })
-    for (const n of [0, 1, 2]) {
-      await store.delete(`packs/a-${n}.idx`)
-      await store.delete(`packs/a-${n}.pack`)
-    }
-    for (const { id, kind, bytes } of objects) expect(Buffer.compare(await reader.read(kind, id), bytes)).toBe(0)
-  })
-
-  it('is looked for again where its index is in memory', async () => {
-    const store = new MemoryStore()
-    const objects = await storePacks(store, 'a', { packs: 2, objects: 10, seed: 18 })
-    const reader = await PackedObjects.open(store)
-    for (const { id } of objects) await reader.has(id)
-    await storePacks(store, 'b', { packs: 2, objects: 10, seed: 18 })
-    for (const n of [0, 1]) {
-      await store.delete(`packs/a-${n}.idx`)
-      await store.delete(`packs/a-${n}.pack`)
-    }
-    for (const { id, kind, bytes } of objects) expect(Buffer.compare(await reader.read(kind, id), bytes)).toBe(0)
-  })
-
-  it('is missing where its index still is there', async () => {
-    const store = new MemoryStore()
-    const [object] = await storePacks(store, 'a', { packs: 1, objects: 1, seed: 19 })
-    const reader = await PackedObjects.open(store)
-    await store.delete('packs/a-0.pack')
-    await expect(reader.read(object!.kind, object!.id)).rejects.toMatchObject({ code: 'pack-missing' })
-  })
-})
