@@ -8,8 +8,10 @@ import { collectGarbage, type GcReport } from './gc.ts'
 import { hashObject, idFromBytes, idToBytes, type Id } from './objects/id.ts'
 import { decodeCommit } from './objects/commit.ts'
 import { PackedWriter, beginWriting } from './pack/packed-writer.ts'
+import { markReachable } from './reachable.ts'
 import { TestRepo } from './repo.fixture.ts'
 import { closeRepo, openRepo, openWriter, type Repo } from './repo.ts'
+import { findRoots } from './roots.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
 const noGrace = { graceMs: 0, undoMs: 0 }
@@ -119,6 +121,28 @@ describe('small packs', () => {
     await collectGarbage(test.repo, noGrace)
     expect(await test.repo.objects.packs.locateAll(idFromBytes(hashObject('chunk', bytes)))).toHaveLength(1)
     expect(await test.repo.objects.packs.countObjects()).toBe(before - copies)
+  })
+})
+
+describe('an object of which two copies are referred to', () => {
+  it('is given to the new pack once', async () => {
+    const test = await TestRepo.create()
+    await commitOften(test, 5)
+    // Each tree is followed from its last entry, so the pack of the other file answers for this one too.
+    const twice = Buffer.from('stored twice')
+    await test.commit({ 'only/a.txt': twice, 'only/b.txt': 'beside the first copy' })
+    const writer = await openWriter(test.repo)
+    for (const bytes of [twice, Buffer.from('beside the second copy')]) writer.append('chunk', hashObject('chunk', bytes), bytes)
+    await writer.flush()
+    await test.commit({ 'only/b.txt': 'beside the second copy' })
+    const id = idFromBytes(hashObject('chunk', twice))
+    await test.repo.objects.packs.refresh()
+    const marks = await markReachable(test.repo.objects, await findRoots(test.repo))
+    const copies = await test.repo.objects.packs.locateAll(id)
+    expect(copies.filter(({ pack, rank }) => marks.has(pack, rank))).toHaveLength(2)
+    await collectGarbage(test.repo, noGrace)
+    expect(await test.repo.objects.packs.locateAll(id)).toHaveLength(1)
+    expect((await checkRepository(test.repo, { full: true })).problems).toEqual([])
   })
 })
 

@@ -81,7 +81,7 @@ export interface StoreSize {
   /** Bytes of the packs and of their indexes. */
   packBytes: number
   indexBytes: number
-  /** Everything else: refs, the working-tree index, the operation log, the configuration. */
+  /** Everything else: refs, the working-tree index, the operation log, the configuration, look-up tables. */
   otherBytes: number
 }
 

@@ -3,6 +3,7 @@ import { createRandom } from '../../fixtures/random.ts'
 import { unlistedPacksMax } from '../limits.ts'
 import { idFromBytes, idToBytes, type Id } from '../objects/id.ts'
 import type { ByteRange, ByteStore, PutCondition, Stored } from '../store/byte-store.ts'
+import { CrashError, FaultyStore, type Fault } from '../store/faulty-store.ts'
 import { MemoryStore } from '../store/memory-store.ts'
 import { ReadOnlyStore } from '../store/read-only-store.ts'
 import { PackedObjects } from './packed-objects.ts'
@@ -237,6 +238,30 @@ describe('look-up tables', () => {
     await store.put('packs/a-7.idx', whole)
     expect(await (await PackedObjects.open(store)).has(lost!.id)).toBe(true)
     expect(Buffer.compare(await (await PackedObjects.open(store)).read(lost!.kind, lost!.id), lost!.bytes)).toBe(0)
+  })
+
+  it.each([1, 2, 3].flatMap((at): Fault[] => [
+    { kind: 'crash', at, left: 'nothing' },
+    { kind: 'crash', at, left: 'everything' },
+    { kind: 'fail', at, errno: 'ENOSPC', forever: true },
+  ]))('hide nothing where putting them together ends early: $kind at $at ($left)', async (fault) => {
+    const store = new MemoryStore()
+    const objects: StoredObject[] = []
+    for (const name of ['a', 'b']) {
+      objects.push(...(await storePacks(store, name, { packs: many, objects: 5, seed: name.charCodeAt(0) })))
+      if (name === 'a') await (await PackSet.open(store)).cover()
+    }
+    // Two tables of the same packs, so that there is one to remove as well.
+    const [key] = await lookupKeys(store)
+    await store.put('lookup/000000000000000000000000', (await store.get(key!))!.bytes)
+    const packs = await PackSet.open(new FaultyStore(store, fault))
+    if (fault.kind === 'crash') await expect(packs.cover()).rejects.toThrow(CrashError)
+    else {
+      await packs.cover()
+      await expectAllFound(packs, objects)
+    }
+    await expectAllFound(await PackSet.open(store), objects)
+    for (const id of unknownIds(10)) expect(await (await PackSet.open(store)).locate(id)).toBeUndefined()
   })
 
   it('leave out a pack whose index is damaged, so that whoever needs it is told', async () => {
