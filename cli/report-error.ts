@@ -27,6 +27,8 @@ const exitCodeOf: Readonly<Record<string, number>> = {
   'pack-missing': exitCodes.damaged,
   'ref-missing': exitCodes.damaged,
   'value-too-large': exitCodes.damaged,
+  'connection-failed': exitCodes.io,
+  'connection-lost': exitCodes.io,
   'store-io': exitCodes.io,
   'store-read-only': exitCodes.io,
   'ref-moved': exitCodes.busy,
