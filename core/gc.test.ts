@@ -12,6 +12,7 @@ import { markReachable } from './reachable.ts'
 import { TestRepo } from './repo.fixture.ts'
 import { closeRepo, openRepo, openWriter, type Repo } from './repo.ts'
 import { findRoots } from './roots.ts'
+import { withTransfer } from './transfer-lock.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
 const noGrace = { graceMs: 0, undoMs: 0 }
@@ -241,4 +242,15 @@ describe('who reads while packs are put together', () => {
     const tried = new Set([0, 1, readsMax - 1, ...Array.from({ length: 12 }, () => random.below(readsMax))])
     for (const at of tried) expect(await readBesideGc(test.root, at, (repo, other) => read(repo, commits, other))).toBeGreaterThan(at)
   }, 60_000)
+})
+
+describe('a transfer', () => {
+  it('keeps a collection from beginning, because what it found must stay until it is referred to', async () => {
+    const test = await TestRepo.create()
+    await storeGarbage(test.repo, 10)
+    await withTransfer(test.repo, async () => {
+      await expect(collectGarbage(test.repo, noGrace)).rejects.toMatchObject({ code: 'transfer-running' })
+    })
+    expect((await collectGarbage(test.repo, noGrace)).objectsRemoved).toBe(3)
+  })
 })

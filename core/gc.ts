@@ -8,6 +8,7 @@ import type { Located } from './pack/pack-set.ts'
 import { markReachable, ObjectMarks } from './reachable.ts'
 import { newSessionName, withLock, type Repo } from './repo.ts'
 import { findRoots } from './roots.ts'
+import { withTransfer } from './transfer-lock.ts'
 
 /** What a collection did. */
 export interface GcReport {
@@ -39,37 +40,41 @@ const garbageShareMin = 0.25
 /**
  * Removes what nothing refers to any more and puts small packs together.
  *
- * It runs under the repository's lock, so no other command is between storing
- * an object and referring to it. Order: the objects that stay are durable in
+ * It runs under the repository's locks, so no other command and no transfer is
+ * between storing an object and referring to it. Throws `transfer-running`, and
+ * `repository-busy`. Order: the objects that stay are durable in
  * new packs before an old pack goes, and a pack's index goes before the pack,
  * so that a crash leaves objects twice or a pack without an index, never a
  * reference to what is not there.
  */
 export async function collectGarbage(repo: Repo, options: GcOptions): Promise<GcReport> {
-  return withLock(repo, async () => {
-    const operationsPruned = await repo.oplog.prune({ count: 1, sinceMs: repo.env.now() - options.undoMs })
-    await repo.objects.packs.refresh()
-    const { marks, keptForUndo } = await markAll(repo)
-    const packs = await weighPacks(repo, marks, options)
-    const plan = planSweep(packs)
-    const kept = await rewrite(repo, plan.rewritten, marks)
-    for (const pack of [...plan.removed, ...plan.rewritten]) await removePack(repo, pack.name)
-    await removeOrphans(repo, options)
-    // Nobody else writes while the lock is held, so without a grace period what interrupted commands left goes at once.
-    await repo.store.sweepTemporary(repo.env.now() + Math.max(0, dayMs - options.graceMs))
-    await repo.objects.packs.refresh()
-    await repo.objects.packs.tidyLookups()
-    const sum = (list: WeighedPack[]) => list.reduce((total, pack) => total + pack.bytes, 0)
-    return {
-      packsBefore: packs.length,
-      packsAfter: repo.objects.packs.names.length,
-      objectsRemoved: plan.removed.reduce((n, pack) => n + pack.objects, 0) + plan.rewritten.reduce((n, pack) => n + pack.objects, 0) - kept.objects,
-      bytesBefore: sum(packs),
-      bytesAfter: sum(packs) - sum(plan.removed) - sum(plan.rewritten) + kept.bytes,
-      operationsPruned,
-      keptForUndo,
-    }
-  })
+  // The transfer's lock first, as everybody takes them who takes both.
+  return withTransfer(repo, () => withLock(repo, () => collect(repo, options)))
+}
+
+async function collect(repo: Repo, options: GcOptions): Promise<GcReport> {
+  const operationsPruned = await repo.oplog.prune({ count: 1, sinceMs: repo.env.now() - options.undoMs })
+  await repo.objects.packs.refresh()
+  const { marks, keptForUndo } = await markAll(repo)
+  const packs = await weighPacks(repo, marks, options)
+  const plan = planSweep(packs)
+  const kept = await rewrite(repo, plan.rewritten, marks)
+  for (const pack of [...plan.removed, ...plan.rewritten]) await removePack(repo, pack.name)
+  await removeOrphans(repo, options)
+  // Nobody else writes while the lock is held, so without a grace period what interrupted commands left goes at once.
+  await repo.store.sweepTemporary(repo.env.now() + Math.max(0, dayMs - options.graceMs))
+  await repo.objects.packs.refresh()
+  await repo.objects.packs.tidyLookups()
+  const sum = (list: WeighedPack[]) => list.reduce((total, pack) => total + pack.bytes, 0)
+  return {
+    packsBefore: packs.length,
+    packsAfter: repo.objects.packs.names.length,
+    objectsRemoved: plan.removed.reduce((n, pack) => n + pack.objects, 0) + plan.rewritten.reduce((n, pack) => n + pack.objects, 0) - kept.objects,
+    bytesBefore: sum(packs),
+    bytesAfter: sum(packs) - sum(plan.removed) - sum(plan.rewritten) + kept.bytes,
+    operationsPruned,
+    keptForUndo,
+  }
 }
 
 /** Marks what names reach, and then what only the operation log does. */
