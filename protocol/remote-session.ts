@@ -43,6 +43,7 @@ export class RemoteSession {
   readonly role: Role
   readonly transport: string
   readonly #frames: FrameStream
+  #onClose: (() => Promise<void>) | undefined
 
   private constructor(frames: FrameStream, role: Role, transport: string) {
     this.#frames = frames
@@ -74,9 +75,16 @@ export class RemoteSession {
     return this.#frames.counts
   }
 
+  /** Ends the stream. Never throws. */
   async close(): Promise<void> {
     await this.#frames.end().catch(() => undefined)
     this.#frames.abort(new DitsError('connection-lost', 'the connection was closed'))
+    await this.#onClose?.()
+  }
+
+  /** What is to be closed with the session. */
+  onClose(close: () => Promise<void>): void {
+    this.#onClose = close
   }
 
   /** The refs whose names start with one of `prefixes`, or that were asked for with the greeting. */
