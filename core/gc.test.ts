@@ -168,6 +168,7 @@ describe('a second copy of an object', () => {
     const repo = await test.reopen()
     await expect(collectGarbage(repo, noGrace)).rejects.toMatchObject({ code: 'object-damaged' })
     expect(await repo.objects.packs.locateAll(idFromBytes(id))).toHaveLength(2)
+    expect(Buffer.compare(await repo.objects.read('chunk', idFromBytes(id)), kept)).toBe(0)
   })
 })
 

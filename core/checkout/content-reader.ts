@@ -85,7 +85,7 @@ export class ContentReader {
       for (const { ref, located } of run.records) {
         const at = located.offset - run.offset
         const record = bytes.subarray(at, at + recordHeaderBytes + located.stored)
-        const content = openRecord(record, located, 'chunk', idToBytes(ref.id))
+        const content = openCopy(record, located, idToBytes(ref.id)) ?? (await this.objects.read('chunk', ref.id))
         if (content.length !== ref.length) throw sizeLie(ref.id)
         yield { ref, bytes: content }
       }
@@ -104,6 +104,16 @@ export class ContentReader {
 
   private async readRun(run: Run): Promise<Uint8Array> {
     return this.objects.readPack(run.pack, { offset: run.offset, length: run.length })
+  }
+}
+
+/** The chunk in a record; `undefined` where it is damaged, so that another copy has to serve. */
+function openCopy(record: Uint8Array, located: Located, id: Uint8Array): Uint8Array | undefined {
+  try {
+    return openRecord(record, located, 'chunk', id)
+  } catch (error) {
+    if (hasCode(error, 'object-damaged')) return undefined
+    throw error
   }
 }
 

@@ -75,3 +75,20 @@ describe('a pack that is gone since it was listed', () => {
     await expect(reader.read(object!.kind, object!.id)).rejects.toMatchObject({ code: 'pack-missing' })
   })
 })
+
+describe('an object of which one copy is damaged', () => {
+  it('is read from any other that is sound', async () => {
+    const store = new MemoryStore()
+    const objects = await storePacks(store, 'a', { packs: 1, objects: 5, seed: 21 })
+    await storePacks(store, 'b', { packs: 1, objects: 5, seed: 21 })
+    // One copy of each is damaged, of one object both are; and one pack ends before its last object.
+    for (const [name, damagedOnes] of [['a', [0, 1, 2]], ['b', [2, 3]]] as const) {
+      const bytes = Buffer.from((await store.get(`packs/${name}-0.pack`))!.bytes)
+      for (const n of damagedOnes) bytes[16 + n * 72 + 60]! ^= 1
+      await store.put(`packs/${name}-0.pack`, name === 'b' ? bytes.subarray(0, -30) : bytes)
+    }
+    const reader = await PackedObjects.open(store)
+    await expectAllRead(reader, objects.filter((_, n) => n !== 2))
+    await expect(reader.read(objects[2]!.kind, objects[2]!.id)).rejects.toMatchObject({ code: 'object-damaged' })
+  })
+})

@@ -1,4 +1,4 @@
-import { DitsError } from '../errors.ts'
+import { DitsError, hasCode } from '../errors.ts'
 import { hashObject, idFromBytes, idToBytes, type Id, type ObjectKind } from '../objects/id.ts'
 import type { ObjectReader } from '../objects/object-io.ts'
 import type { ByteStore } from '../store/byte-store.ts'
@@ -35,7 +35,7 @@ export class PackedObjects implements ObjectReader {
       const located = await this.locate(id)
       if (!located) throw new DitsError('object-missing', `${kind} '${id}' is missing`, { hint: 'run: dits fsck' })
       if (located.kind !== kind) throw objectDamaged(kind, id, located.pack)
-      return openRecord(await this.readRecord(located), located, kind, idToBytes(id))
+      return this.readCopy(kind, id, located).catch((error: unknown) => this.readOtherCopy(kind, id, located, error))
     })
   }
 
@@ -56,6 +56,24 @@ export class PackedObjects implements ObjectReader {
     return stored.bytes
   }
 
+  private async readCopy(kind: ObjectKind, id: Id, located: Located): Promise<Uint8Array> {
+    return openRecord(await this.readRecord(located), located, kind, idToBytes(id))
+  }
+
+  /** Any copy serves that is sound, such as one in a pack that was brought back from a backup. Throws `damage` where there is none. */
+  private async readOtherCopy(kind: ObjectKind, id: Id, first: Located, damage: unknown): Promise<Uint8Array> {
+    if (!isDamage(damage)) throw damage
+    for (const other of await this.packs.locateAll(id)) {
+      if (other.pack === first.pack || other.kind !== kind) continue
+      try {
+        return await this.readCopy(kind, id, other)
+      } catch (error) {
+        if (!isDamage(error)) throw error
+      }
+    }
+    throw damage
+  }
+
   private async readRecord(located: Located): Promise<Uint8Array> {
     const length = recordHeaderBytes + located.stored
     for (const window of this.windows) {
@@ -71,6 +89,10 @@ export class PackedObjects implements ObjectReader {
     if (this.windows.length > windowsMax) this.windows.pop()
     return stored.bytes.subarray(0, length)
   }
+}
+
+function isDamage(error: unknown): boolean {
+  return hasCode(error, 'object-damaged') || hasCode(error, 'pack-damaged')
 }
 
 interface Window {
