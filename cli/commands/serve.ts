@@ -55,7 +55,7 @@ once. With --json: a line {url, fingerprint, metrics, user, token} when it liste
       .option('key', { type: 'string', describe: 'the key of --cert (PEM)' })
       .option('tls-folder', { type: 'string', describe: 'where its own certificate is kept (default: in the data folder)' })
       .option('tls', { type: 'boolean', default: true, describe: '--no-tls: without encryption; on this machine only, or --behind-proxy' })
-      .option('behind-proxy', { type: 'boolean', default: false, describe: 'a proxy in front encrypts, so --no-tls is safe on other addresses' })
+      .option('behind-proxy', { type: 'boolean', default: false, describe: 'all clients come through a proxy, which encrypts where there is --no-tls' })
       .option('metrics', { type: 'string', describe: `serve figures for Prometheus at this address, in plain HTTP (port ${metricsPort})` })
       .option('auto-create', { type: 'string', default: 'admin', choices: ['admin', 'write', 'never'], describe: 'who may make a repository by pushing to it' })
       .option('grace', { type: 'string', default: '30s', describe: 'how long running transfers may take to finish at the end' })
@@ -84,6 +84,7 @@ async function readOptions(context: Context, args: ServeArguments): Promise<Serv
     listen,
     tls: await readKeys(args),
     metrics: args.metrics === undefined ? undefined : parseListenAddress(args.metrics, '--metrics', metricsPort),
+    behindProxy: args['behind-proxy'],
     autoCreate: args['auto-create'] === 'never' ? undefined : (args['auto-create'] as Role),
     graceMs: parseDuration(args.grace, '--grace'),
     clock: serverClock(context),
