@@ -51,7 +51,7 @@ export async function openRemote(context: Context, url: string, prefixes?: reado
 
 async function connect(context: Context, address: RemoteAddress): Promise<Connection> {
   if (address.kind === 'path') return connectPath(context, address.folder)
-  if (address.kind === 'ssh') throw badUrl(address.host)
+  if (address.kind === 'ssh') return connectSsh(context, address)
   const { connectWebSocket } = await import('../protocol/websocket.ts')
   const { certificateCheck } = await import('./known-servers.ts')
   return connectWebSocket(`${address.origin}/dits`, {
@@ -60,20 +60,22 @@ async function connect(context: Context, address: RemoteAddress): Promise<Connec
   })
 }
 
+/** dits at the far end of ssh, which asks for what it needs on the terminal. DITS_SSH is another program for it. */
+async function connectSsh(context: Context, { host, port, path }: RemoteAddress & { kind: 'ssh' }): Promise<Connection> {
+  const { connectProcess } = await import('../protocol/process.ts')
+  const program = context.environment.variables['DITS_SSH'] || 'ssh'
+  const options = port === undefined ? [] : ['-p', port]
+  return connectProcess(program, [...options, '--', host, `dits serve --stdio ${quoteForShell(path)}`], {
+    transport: 'ssh',
+    subject: `ssh://${host}/${path.replace(/^\//, '')}`,
+    signal: context.signal,
+  })
+}
+
 /** The repository of a folder of this machine, served within this process. */
 async function connectPath(context: Context, folder: string): Promise<Connection> {
-  const [{ connectLoopback }, { localHost }, { serveSession }, { describeWorld }, core] = await Promise.all([
-    import('../protocol/loopback.ts'),
-    import('../protocol/local-host.ts'),
-    import('../protocol/serve.ts'),
-    import('./open-repo.ts'),
-    import('../core/repo.ts'),
-  ])
-  const root = core.findRepoRoot(folder)
-  if (root !== resolve(folder)) throw new DitsError('not-a-repository', `'${folder}' is not a dits repository`, { hint: 'check the path of the remote' })
-  const env = await describeWorld(context)
-  const host = localHost(() => core.openRepo(folder, env))
-  return connectLoopback((stream, peer) => serveSession(stream, peer, host, { now: () => performance.now() }))
+  const [{ connectLoopback }, { folderHandler }] = await Promise.all([import('../protocol/loopback.ts'), import('./serve-folder.ts')])
+  return connectLoopback(await folderHandler(context, folder))
 }
 
 async function greetingFor(context: Context, address: RemoteAddress): Promise<ClientGreeting> {
@@ -104,6 +106,10 @@ function readSshUrl(text: string): RemoteAddress {
 function safeHost(host: string, text: string): string {
   if (host.startsWith('-')) throw badUrl(text)
   return host
+}
+
+function quoteForShell(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`
 }
 
 function badUrl(text: string): DitsError {

@@ -43,6 +43,7 @@ export { ContentReader, type ContentRange } from './checkout/content-reader.ts'
 
 // Names and history
 export { checkRefName, createRefs, type Head, type Refs } from './refs/refs.ts'
+export { branchSettings, trackingName, upstreamOf, type Upstream } from './refs/upstream.ts'
 export { parseCommit, parseRange, parseRevision, type RevisionContext } from './refs/rev-parse.ts'
 export { walkCommits, type WalkedCommit } from './history/walk.ts'
 export { readCommit } from './history/paint.ts'

@@ -1,7 +1,6 @@
-import { applyChange, DitsError, isAncestor, newSessionName, readCommit, withLock, withTransfer, type BytePath, type Id, type Repo } from '#core'
+import { applyChange, DitsError, isAncestor, newSessionName, readCommit, trackingName, withLock, withTransfer, type BytePath, type Id, type Repo } from '#core'
 import { fetchCommits, type FetchReport } from './fetch.ts'
 import { havesMax } from './limits.ts'
-import { trackingName } from './remotes.ts'
 import type { RemoteRefs, RemoteSession } from './remote-session.ts'
 
 export interface FetchRemoteOptions {

@@ -1,7 +1,6 @@
-import { applyChange, DitsError, isAncestor, withLock, type Id, type Repo } from '#core'
+import { applyChange, DitsError, isAncestor, trackingName, withLock, type Id, type Repo } from '#core'
 import type { RefMove } from './host.ts'
 import { push, type PushOptions, type PushReport } from './push.ts'
-import { trackingName } from './remotes.ts'
 import type { RemoteRefs, RemoteSession } from './remote-session.ts'
 
 /** One ref to push: a ref or commit of here to a name there; `from` is absent to delete it there. */

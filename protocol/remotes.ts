@@ -1,4 +1,4 @@
-import { changeConfig, checkRefName, DitsError, setInConfig, unsetInConfig, type Config, type Repo } from '#core'
+import { branchSettings, changeConfig, checkRefName, DitsError, setInConfig, unsetInConfig, type Config, type Repo, type Upstream } from '#core'
 
 /** Another repository that this one is shared with, as the configuration names it. */
 export interface Remote {
@@ -6,13 +6,6 @@ export interface Remote {
   url: string
   /** What of the content is brought at once, where not all of it is. */
   filter: string | undefined
-}
-
-/** Where a branch is pushed to and pulled from. */
-export interface Upstream {
-  remote: string
-  /** The branch there, by its full name. */
-  branch: string
 }
 
 /** All remotes, by name. */
@@ -70,23 +63,11 @@ export function requireRemote(config: Config, name: string): Remote {
   })
 }
 
-/** What a branch, by its full name, follows. */
-export function upstreamOf(config: Config, branch: string): Upstream | undefined {
-  const remote = config.get(`${settingOf(branch)}.remote`)
-  const merge = config.get(`${settingOf(branch)}.merge`)
-  return remote === undefined || merge === undefined ? undefined : { remote, branch: merge }
-}
-
 /** Says what a branch follows from now on. */
 export async function setUpstream(repo: Repo, branch: string, upstream: Upstream): Promise<void> {
   await changeConfig(repo, (text, source) =>
-    setInConfig(setInConfig(text, `${settingOf(branch)}.remote`, upstream.remote, source), `${settingOf(branch)}.merge`, upstream.branch, source),
+    setInConfig(setInConfig(text, `${branchSettings(branch)}.remote`, upstream.remote, source), `${branchSettings(branch)}.merge`, upstream.branch, source),
   )
-}
-
-/** Where this repository remembers a remote's branch: 'refs/remotes/origin/main' for 'refs/heads/main' of origin. */
-export function trackingName(remote: string, branch: string): string {
-  return `refs/remotes/${remote}/${branch.slice('refs/heads/'.length)}`
 }
 
 /** A name becomes part of refs and of settings. Throws `bad-remote-name`. */
@@ -101,10 +82,4 @@ function checkRemoteName(name: string): void {
 
 function badName(name: string, cause?: unknown): DitsError {
   return new DitsError('bad-remote-name', `'${name}' cannot be the name of a remote`, { hint: "use letters, digits, '-' and '_'", cause })
-}
-
-/** Names of branches have characters that keys of settings cannot have. */
-function settingOf(branch: string): string {
-  const short = branch.slice('refs/heads/'.length)
-  return `branch.${short.replace(/[%\s.="#]/g, (character) => `%${character.codePointAt(0)!.toString(16).padStart(2, '0')}`)}`
 }

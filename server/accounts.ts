@@ -3,7 +3,7 @@ import { DitsError, type ByteStore } from '#core'
 import type { Role } from '../protocol/host.ts'
 import { checkRepositoryName, checkUserName } from './names.ts'
 import { Records, type Fields } from './records.ts'
-import { createSecret, hashSecret, sameHash } from './token-secret.ts'
+import { createSecret, hashSecret, sameHash, type TokenHash } from './token-secret.ts'
 
 export interface User {
   name: string
@@ -79,85 +79,94 @@ export interface TokenRequest {
   lifetimeMs?: number | undefined
 }
 
+/** The accounts in a server's store. */
 export function createAccounts(store: ByteStore, clock: Clock): Accounts {
-  const users = new Records<User>(store, { prefix: 'auth/users/', parse: parseUser, elapsedMs: clock.elapsedMs })
-  const tokens = new Records<Token>(store, { prefix: 'auth/tokens/', parse: parseToken, elapsedMs: clock.elapsedMs })
-
-  async function readUser(name: string): Promise<User> {
-    checkUserName(name)
-    return (await users.read(name)) ?? unknownUser(name)
+  const tables: Tables = {
+    users: new Records<User>(store, { prefix: 'auth/users/', parse: parseUser, elapsedMs: clock.elapsedMs }),
+    tokens: new Records<Token>(store, { prefix: 'auth/tokens/', parse: parseToken, elapsedMs: clock.elapsedMs }),
+    clock,
   }
-
-  async function* listTokens(user?: string): AsyncIterable<Token> {
-    for await (const { record } of tokens.list()) if (user === undefined || record.user === user) yield record
-  }
-
-  async function identifyHash(hash: { id: string; hash: string }, fresh: boolean): Promise<Identity | undefined> {
-    const token = await (fresh ? tokens.read(hash.id) : tokens.readRecent(hash.id))
-    if (!token || !sameHash(token.hash, hash.hash)) return undefined
-    if (token.expiresMs !== undefined && token.expiresMs <= clock.now()) return undefined
-    const user = await (fresh ? users.read(token.user) : users.readRecent(token.user))
-    return user?.id === token.userId ? { user, token } : undefined
-  }
-
   return {
-    readUser,
-    listTokens,
-
-    async addUser(name, role) {
-      checkUserName(name)
-      const user = { name, id: randomBytes(8).toString('hex'), role, createdMs: clock.now() }
-      if (!(await users.create(name, user))) throw new DitsError('user-exists', `there is a user '${name}' already`, { hint: 'run: dits server user list' })
-      return user
-    },
-
+    addUser: (name, role) => addUser(tables, name, role),
     async setRole(name, role) {
       checkUserName(name)
-      return (await users.change(name, (before) => ({ ...before, role }))) ?? unknownUser(name)
+      return (await tables.users.change(name, (before) => ({ ...before, role }))) ?? unknownUser(name)
     },
-
-    async removeUser(name) {
-      const user = await readUser(name)
-      // The user goes first: from then on none of the tokens is good, whatever happens to the rest of the work.
-      await users.remove(name)
-      let removed = 0
-      for await (const token of listTokens(name)) {
-        if (token.userId !== user.id) continue
-        await tokens.remove(token.id)
-        removed++
-      }
-      return removed
-    },
-
+    readUser: (name) => readUser(tables, name),
+    removeUser: (name) => removeUser(tables, name),
     async *listUsers() {
-      for await (const { record } of users.list()) yield record
+      for await (const { record } of tables.users.list()) yield record
     },
-
-    async createToken({ user: name, label, repository, role, lifetimeMs }) {
-      const user = await readUser(name)
-      if (repository !== undefined) checkRepositoryName(repository)
-      const secret = createSecret()
-      const createdMs = clock.now()
-      const expiresMs = lifetimeMs === undefined ? undefined : createdMs + lifetimeMs
-      const token = { ...hashSecret(secret)!, user: name, userId: user.id, label, repository, role, createdMs, expiresMs }
-      await tokens.create(token.id, token)
-      return { secret, token }
-    },
-
-    async revokeToken(id) {
-      const token = /^[0-9a-f]{16}$/.test(id) ? await tokens.read(id) : undefined
-      if (!token) throw new DitsError('unknown-token', `there is no token '${id}'`, { hint: 'run: dits server token list' })
-      await tokens.remove(id)
-      return token
-    },
-
+    createToken: (wanted) => createToken(tables, wanted),
+    listTokens: (user) => listTokens(tables, user),
+    revokeToken: (id) => revokeToken(tables, id),
     async identify(secret, options = { fresh: false }) {
       const hash = hashSecret(secret)
-      return hash && identifyHash(hash, options.fresh)
+      return hash && identify(tables, hash, options.fresh)
     },
-
-    identifyAgain: ({ token }) => identifyHash(token, true),
+    identifyAgain: ({ token }) => identify(tables, token, true),
   }
+}
+
+interface Tables {
+  users: Records<User>
+  tokens: Records<Token>
+  clock: Clock
+}
+
+async function addUser({ users, clock }: Tables, name: string, role: Role | undefined): Promise<User> {
+  checkUserName(name)
+  const user = { name, id: randomBytes(8).toString('hex'), role, createdMs: clock.now() }
+  if (await users.create(name, user)) return user
+  throw new DitsError('user-exists', `there is a user '${name}' already`, { hint: 'run: dits server user list' })
+}
+
+async function readUser({ users }: Tables, name: string): Promise<User> {
+  checkUserName(name)
+  return (await users.read(name)) ?? unknownUser(name)
+}
+
+async function removeUser(tables: Tables, name: string): Promise<number> {
+  const user = await readUser(tables, name)
+  // The user goes first: from then on none of the tokens is good, whatever happens to the rest of the work.
+  await tables.users.remove(name)
+  let removed = 0
+  for await (const token of listTokens(tables, name)) {
+    if (token.userId !== user.id) continue
+    await tables.tokens.remove(token.id)
+    removed++
+  }
+  return removed
+}
+
+async function createToken(tables: Tables, { user: name, label, repository, role, lifetimeMs }: TokenRequest): Promise<{ secret: string; token: Token }> {
+  const user = await readUser(tables, name)
+  if (repository !== undefined) checkRepositoryName(repository)
+  const secret = createSecret()
+  const createdMs = tables.clock.now()
+  const expiresMs = lifetimeMs === undefined ? undefined : createdMs + lifetimeMs
+  const token = { ...hashSecret(secret)!, user: name, userId: user.id, label, repository, role, createdMs, expiresMs }
+  await tables.tokens.create(token.id, token)
+  return { secret, token }
+}
+
+async function* listTokens({ tokens }: Tables, user: string | undefined): AsyncIterable<Token> {
+  for await (const { record } of tokens.list()) if (user === undefined || record.user === user) yield record
+}
+
+async function revokeToken({ tokens }: Tables, id: string): Promise<Token> {
+  const token = /^[0-9a-f]{16}$/.test(id) ? await tokens.read(id) : undefined
+  if (!token) throw new DitsError('unknown-token', `there is no token '${id}'`, { hint: 'run: dits server token list' })
+  await tokens.remove(id)
+  return token
+}
+
+async function identify({ users, tokens, clock }: Tables, wanted: TokenHash, fresh: boolean): Promise<Identity | undefined> {
+  const token = await (fresh ? tokens.read(wanted.id) : tokens.readRecent(wanted.id))
+  if (!token || !sameHash(token.hash, wanted.hash)) return undefined
+  if (token.expiresMs !== undefined && token.expiresMs <= clock.now()) return undefined
+  const user = await (fresh ? users.read(token.user) : users.readRecent(token.user))
+  return user?.id === token.userId ? { user, token } : undefined
 }
 
 function parseUser(fields: Fields): User {

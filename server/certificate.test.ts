@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import tls from 'node:tls'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { fingerprintOf, makeCertificate } from './certificate.ts'
+import { makeCertificate } from './certificate.ts'
+import { fingerprintOf } from './fingerprint.ts'
 import { openOwnCertificate } from './own-certificate.ts'
 
 const now = Date.parse('2026-01-01T00:00:00Z')

@@ -1,6 +1,8 @@
-import { KeyObject, randomBytes, webcrypto, X509Certificate } from 'node:crypto'
+import './no-metadata.ts'
+import { KeyObject, randomBytes, webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'
-import type { Extension } from '@peculiar/x509'
+import * as x509 from '@peculiar/x509'
+import { fingerprintOf } from './fingerprint.ts'
 
 export interface CertificateRequest {
   /** Whom it is made out to: names and IP addresses by which clients reach the server. At least one. */
@@ -23,11 +25,10 @@ export interface Certificate {
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
 const dayMs = 24 * 60 * 60 * 1000
 
-/** Makes a new key (ECDSA P-256) and a certificate for it that vouches for itself. */
+/** Makes a new key (ECDSA P-256) and a certificate for it that vouches for itself. Takes a large library: imported when it is needed. */
 export async function makeCertificate({ hosts, notBeforeMs, days }: CertificateRequest): Promise<Certificate> {
-  const x509 = await loadX509()
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
-  const extensions: Extension[] = [
+  const extensions: x509.Extension[] = [
     new x509.BasicConstraintsExtension(false, undefined, true),
     new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
     new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
@@ -46,22 +47,4 @@ export async function makeCertificate({ hosts, notBeforeMs, days }: CertificateR
   const certificate = `${made.toString('pem').trim()}\n`
   const privateKey = KeyObject.from(keys.privateKey).export({ type: 'pkcs8', format: 'pem' }).toString()
   return { certificate, privateKey, fingerprint: fingerprintOf(certificate) }
-}
-
-/** The fingerprint of the first certificate in a PEM text. Throws where there is none. */
-export function fingerprintOf(pem: string | Buffer): string {
-  return new X509Certificate(pem).fingerprint256.replaceAll(':', '').toLowerCase()
-}
-
-/**
- * The library wants the metadata methods that decorators once were to bring
- * to `Reflect`, and needs them for nothing that is done here: they may answer
- * that there is no metadata.
- */
-async function loadX509(): Promise<typeof import('@peculiar/x509')> {
-  const reflect = Reflect as unknown as Record<string, unknown>
-  reflect['getMetadata'] ??= () => undefined
-  reflect['getOwnMetadata'] ??= () => undefined
-  reflect['defineMetadata'] ??= () => undefined
-  return import('@peculiar/x509')
 }

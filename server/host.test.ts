@@ -152,13 +152,6 @@ describe('a hosted repository', () => {
     await expect(repository.checkMoves([move])).rejects.toMatchObject({ code: 'access-denied' })
   })
 
-  it.each(['refs/stash/1', 'refs/remotes/origin/main'])('does not take %s', async (name) => {
-    const server = openTestServer()
-    await server.repositories.create('film', { branch: 'main' })
-    const repository = await server.host.open(server.greet('film', await server.tokenOf('ada', 'admin')))
-    await expect(push(repository, [name])).rejects.toMatchObject({ code: 'ref-not-shared' })
-  })
-
   it('stands on the branch that was pushed first, and stays there', async () => {
     const server = openTestServer()
     await server.repositories.create('film', { branch: 'main' })

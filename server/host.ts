@@ -9,9 +9,8 @@ import type { Repositories } from './repositories.ts'
 import { greaterRole, includesRole, lesserRole } from './role.ts'
 
 const firstBranch = 'refs/heads/main'
-/** What a push may move: what everybody shares. The rest of `refs/` is a working tree's own. */
-const sharedRefs = /^refs\/(?:heads|tags)\//
 
+/** What a host works with, and where it tells what happened. */
 export interface HostOptions {
   accounts: Accounts
   repositories: Repositories
@@ -85,18 +84,12 @@ async function openHosted(options: HostOptions, open: OpenRepositories, admissio
     readHeadBranch: () => readHeadBranch(store, refs, name),
     newSessionName: () => `${options.clock.now().toString(16).padStart(12, '0')}-${randomBytes(6).toString('hex')}`,
     async checkMoves(moves) {
-      for (const move of moves) checkMovable(move)
       const now = await options.accounts.identifyAgain(identity)
       if (!now || !includesRole(await roleIn(options, now, name, { fresh: true }), 'write')) throw accessDenied({ repository: name })
       await prepareForMoves(options, store, refs, name, moves)
     },
     release: async () => release(),
   }
-}
-
-function checkMovable({ name }: RefMove): void {
-  if (sharedRefs.test(name)) return
-  throw new DitsError('ref-not-shared', `'${name}' is neither a branch nor a tag`, { hint: 'push branches (refs/heads/…) and tags (refs/tags/…)' })
 }
 
 /** Makes the repository where this is its first push, and lets HEAD stand on a branch that there will be. */

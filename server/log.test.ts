@@ -19,7 +19,7 @@ describe('the log', () => {
   it('is JSON for programs', () => {
     const { lines, log } = collect({ format: 'json' })
     log.warn({ repository: 'studio/film' }, 'refused')
-    expect(JSON.parse(lines[0]!)).toEqual({ time: '2026-01-01T12:00:00.000Z', level: 'warn', message: 'refused', repository: 'studio/film' })
+    expect(JSON.parse(lines[0]!)).toEqual({ time: '2026-01-01T12:00:00.000Z', level: 'warn', msg: 'refused', repository: 'studio/film' })
   })
 
   it('tells where an error comes from', () => {

@@ -11,6 +11,7 @@ export interface Log {
   error(fields: object, message: string): void
 }
 
+/** Where log lines go, and how they look. */
 export interface LogOptions {
   /** Takes one finished line, with its end. */
   write(line: string): void
@@ -29,7 +30,6 @@ export function createLog({ write, format, now, level = 'info' }: LogOptions): L
     {
       level,
       base: null,
-      messageKey: 'message',
       timestamp: () => `,"time":"${new Date(now()).toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { error: pino.stdSerializers.errWithCause },
@@ -38,11 +38,11 @@ export function createLog({ write, format, now, level = 'info' }: LogOptions): L
   )
 }
 
-/** 'TIME LEVEL MESSAGE name=value …' of a line of JSON. */
+/** 'TIME LEVEL WORDS name=value …' of a line of JSON. */
 function readableLine(line: string): string {
-  const { time, level, message, ...fields } = JSON.parse(line) as Record<string, unknown>
+  const { time, level, msg, ...fields } = JSON.parse(line) as Record<string, unknown>
   const values = Object.entries(fields).map(([name, value]) => ` ${name}=${readableValue(value)}`)
-  return `${String(time)} ${String(level).padEnd(5)} ${String(message)}${values.join('')}\n`
+  return `${String(time)} ${String(level).padEnd(5)} ${String(msg)}${values.join('')}\n`
 }
 
 function readableValue(value: unknown): string {

@@ -7,7 +7,7 @@ import type { StreamHandler } from '../protocol/transport.ts'
 import { acceptWebSockets } from '../protocol/websocket-server.ts'
 import { createAccounts, type Accounts, type Clock } from './accounts.ts'
 import { Attempts } from './attempts.ts'
-import { fingerprintOf } from './certificate.ts'
+import { fingerprintOf } from './fingerprint.ts'
 import { createHost } from './host.ts'
 import { createPageServer, listen, urlOf, type ListenAddress, type Page, type PageRequest, type Pages, type TlsKeys } from './http.ts'
 import type { Log } from './log.ts'
@@ -19,11 +19,15 @@ import { lesserRole } from './role.ts'
 
 /** Where WebSockets are opened; which repository is meant stands in the greeting. */
 export const webSocketPath = '/dits'
+/** Streams at once, in all and from one address, behind which there may be an office. */
+const socketsMax = 1024
+const socketsPerAddressMax = 256
 const readyWaitMs = 5_000
 const readyAgeMaxMs = 1_000
 /** How long after the grace period streams may take to notice that they are abandoned. */
 const abandonMs = 5_000
 
+/** What a server is told when it starts, the clock and the log included. */
 export interface ServerOptions {
   /** A folder, or an address such as `s3://bucket/prefix`. */
   data: string
@@ -32,6 +36,8 @@ export interface ServerOptions {
   tls: TlsKeys | { ownIn: string | undefined } | 'none'
   /** Where Prometheus finds the figures, in plain HTTP without a token. Nowhere where it is absent. */
   metrics?: ListenAddress | undefined
+  /** True where all clients come from the address of a proxy, so that no one address may be given less than all together. */
+  behindProxy: boolean
   /** Who may make a repository by pushing to a new name. */
   autoCreate: Role | undefined
   /** What running streams get to finish when the server stops. */
@@ -64,15 +70,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const data = await openDataToServe(options.data)
   // What was started is stopped in the opposite order, also where the next step fails.
   const cleanUp: (() => Promise<void>)[] = [data.close]
-  const stop = async () => {
+  const cleanUpAll = async () => {
     for (const step of cleanUp.splice(0).reverse()) await step()
   }
   try {
     const { clock, log } = options
+    await data.sweep(clock.now()).catch((error: unknown) => log.warn({ error }, 'what interrupted writes left was not removed'))
     const accounts = createAccounts(data.store, clock)
     const firstToken = await createFirstUser(accounts)
     const tls = await chooseKeys(options, data.folder)
-    const attempts = new Attempts({ elapsedMs: clock.elapsedMs, wait: options.wait })
+    const attempts = new Attempts({ elapsedMs: clock.elapsedMs, wait: options.wait }, options.behindProxy ? { waitingMax: socketsMax } : {})
     const pages = createPages(options, { store: data.store, accounts, attempts })
     const server = createPageServer(pages, { tls, onError: (error) => log.error({ error }, 'page failed') })
     const metrics = createMetrics(() => countConnections(server))
@@ -91,9 +98,20 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const metricsUrl = options.metrics && (await serveMetrics(options.metrics, metrics, log, cleanUp))
     const url = urlOf(tls ? 'https' : 'http', address)
     log.info({ url, data: options.data, version: options.version }, 'listening')
-    return { url, fingerprint: tls && fingerprintOf(tls.cert), metricsUrl, firstToken, stop }
+    return {
+      url,
+      fingerprint: tls && fingerprintOf(tls.cert),
+      metricsUrl,
+      firstToken,
+      async stop() {
+        const stopped = cleanUpAll()
+        log.info({ graceMs: options.graceMs }, 'stopping')
+        await stopped
+        log.info({}, 'stopped')
+      },
+    }
   } catch (error) {
-    await stop()
+    await cleanUpAll()
     throw error
   }
 }
@@ -126,20 +144,18 @@ function acceptStreams(server: Server, handler: StreamHandler, { options, metric
   const accepting = acceptWebSockets(server, {
     isPath: (path) => path === webSocketPath,
     handler,
-    limits: { graceMs: options.graceMs },
+    limits: { graceMs: options.graceMs, socketsMax, socketsPerAddressMax: options.behindProxy ? socketsMax : socketsPerAddressMax },
     onRefused(address, why) {
       metrics.countTurnedAway()
       options.log.warn({ address, why }, 'turned away')
     },
   })
   return async () => {
-    options.log.info({ graceMs: options.graceMs }, 'stopping')
     const timer = setTimeout(() => ending.abort(), options.graceMs)
     // A store that answers nothing any more must not keep the process from ending; what it was to store does not count yet.
     await Promise.race([accepting.close(), options.wait(options.graceMs + abandonMs)])
     clearTimeout(timer)
     server.closeAllConnections()
-    options.log.info({}, 'stopped')
   }
 }
 
@@ -216,12 +232,19 @@ function countConnections(server: Server): Promise<number> {
 }
 
 function logEvent(log: Log, event: ServedEvent): void {
-  const { kind, ...fields } = event
-  if (event.kind === 'refused') {
-    const { peer, ...rest } = event
-    return log.warn({ ...rest, kind: undefined, address: peer.address }, 'refused')
+  switch (event.kind) {
+    case 'refused': {
+      // The peer may hold the token that it came with.
+      const { repository, user, code, message, peer } = event
+      return log.warn({ repository, user, code, message, address: peer.address }, 'refused')
+    }
+    case 'failed':
+      return log.error({ repository: event.repository, user: event.user, request: event.request, error: event.error }, 'failed')
+    case 'moved':
+      return log.info({ repository: event.repository, user: event.user, moves: event.moves }, 'moved')
+    case 'request': {
+      const { repository, user, request, ms, bytesIn, bytesOut } = event
+      return log.debug({ repository, user, request, ms: Math.round(ms), bytesIn, bytesOut }, 'request')
+    }
   }
-  if (kind === 'failed') return log.error(fields, kind)
-  if (kind === 'moved') return log.info(fields, kind)
-  log.debug(fields, kind)
 }

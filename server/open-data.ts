@@ -10,6 +10,8 @@ export interface ServerData {
   readonly store: ByteStore
   /** The folder on disk; `undefined` where the data lie in a bucket. */
   readonly folder: string | undefined
+  /** Removes what interrupted writes left more than a day before `nowMs`. Answers how much that was. */
+  sweep(nowMs: number): Promise<number>
   /** Lets go of it. */
   close(): Promise<void>
 }
@@ -62,13 +64,14 @@ async function openLocation(location: string): Promise<ServerData> {
   if (location.startsWith('s3:')) return openBucket(location)
   const folder = resolve(location)
   const store = await DiskStore.open(folder)
-  return { store, folder, close: () => store.close() }
+  return { store, folder, sweep: (nowMs) => store.sweepTemporary(nowMs), close: () => store.close() }
 }
 
 async function openBucket(location: string): Promise<ServerData> {
-  const { S3Store, parseS3Url } = await import('./s3-store.ts')
-  const store = new S3Store(parseS3Url(location))
-  return { store, folder: undefined, close: async () => store.close() }
+  const { parseS3Url } = await import('./s3-url.ts')
+  const { S3Store } = await import('./s3-store.ts')
+  const store = await S3Store.open(parseS3Url(location))
+  return { store, folder: undefined, sweep: (nowMs) => store.sweepUnfinished(nowMs), close: async () => store.close() }
 }
 
 async function lockFolder(folder: string): Promise<{ release(): void }> {

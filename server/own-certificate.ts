@@ -3,7 +3,8 @@ import { link, mkdir, open, readFile, unlink } from 'node:fs/promises'
 import { networkInterfaces, hostname } from 'node:os'
 import { join } from 'node:path'
 import { DitsError, isErrno } from '#core'
-import { fingerprintOf, makeCertificate, type Certificate } from './certificate.ts'
+import type { Certificate } from './certificate.ts'
+import { fingerprintOf } from './fingerprint.ts'
 
 const fileName = 'server.pem'
 /** Clients remember the certificate by its fingerprint, so that it is to stay the same for as long as a server lives. */
@@ -19,6 +20,7 @@ export async function openOwnCertificate(folder: string, nowMs: number): Promise
   const file = join(folder, fileName)
   const kept = await readKept(file)
   if (kept) return kept
+  const { makeCertificate } = await import('./certificate.ts')
   // A day back, for clients whose clocks are slow.
   const made = await makeCertificate({ hosts: hostsOfThisMachine(), notBeforeMs: nowMs - dayMs, days: lifetimeDays })
   if (await createPrivate(folder, file, made.privateKey + made.certificate)) return made

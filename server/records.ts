@@ -8,6 +8,7 @@ const recentMax = 10_000
 /** How often a change is tried again because another process was faster each time. */
 const changeTriesMax = 100
 
+/** Where records of one kind lie, and how they are read. */
 export interface RecordOptions<T> {
   /** Starts the keys, such as 'auth/users/'. */
   prefix: string

@@ -44,6 +44,7 @@ export interface Repositories {
   contentOf(name: string): ByteStore
 }
 
+/** The repositories in a server's store. */
 export function createRepositories(store: ByteStore, clock: Clock): Repositories {
   const records = new Records<RepositoryRecord>(store, { prefix: 'auth/repositories/', parse: parseRepository, elapsedMs: clock.elapsedMs })
 

@@ -28,7 +28,7 @@ export function sameHash(a: string, b: string): boolean {
   return left.length === right.length && timingSafeEqual(left, right)
 }
 
-/** A text without the secrets that may have got into it. */
+/** A text without the secrets that may have got into it, whole or cut short. */
 export function redactSecrets(text: string): string {
-  return text.replace(/dits_[A-Za-z0-9_-]{20,}/g, 'dits_***')
+  return text.replace(/dits_[A-Za-z0-9_-]{10,}/g, 'dits_***')
 }

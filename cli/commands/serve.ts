@@ -26,13 +26,14 @@ interface ServeArguments {
   'auto-create': string
   grace: string
   log?: string | undefined
+  stdio?: string | undefined
 }
 
 export const command: Command<ServeArguments> = {
   name: 'serve',
   group: 'share',
   summary: 'Serve repositories to others',
-  usage: ['serve [--data FOLDER] [--listen ADDRESS]'],
+  usage: ['serve [--data FOLDER] [--listen ADDRESS]', 'serve --stdio PATH'],
   description: `One process serves all repositories of a data folder, or of an S3 bucket. Without options
 it listens on this machine only, at port ${defaultPort}. Its first start makes a user 'admin' and
 prints that user's token, this one time. Users, tokens and repositories are then made with
@@ -42,7 +43,8 @@ repository by pushing to a new name.
 It makes a certificate of its own, whose fingerprint it prints and clients remember at
 first use; --cert and --key give another. The log goes to standard error. At SIGTERM or
 SIGINT it takes nothing new, finishes what runs, and ends with 0; a second one ends it at
-once. With --json: a line {url, fingerprint, metrics, user, token} when it listens.`,
+once. With --stdio it serves the repository of one folder, once, over standard input and
+output: that is what ssh:// addresses start at the far end. With --json: a line {url, fingerprint, metrics, user, token} when it listens.`,
   examples: [
     ['serve --data /srv/dits --listen 0.0.0.0:3487', 'serves a team'],
     ['serve --data s3://media/dits --tls-folder /etc/dits', 'keeps everything in a bucket; several may share it'],
@@ -55,13 +57,15 @@ once. With --json: a line {url, fingerprint, metrics, user, token} when it liste
       .option('key', { type: 'string', describe: 'the key of --cert (PEM)' })
       .option('tls-folder', { type: 'string', describe: 'where its own certificate is kept (default: in the data folder)' })
       .option('tls', { type: 'boolean', default: true, describe: '--no-tls: without encryption; on this machine only, or --behind-proxy' })
-      .option('behind-proxy', { type: 'boolean', default: false, describe: 'a proxy in front encrypts, so --no-tls is safe on other addresses' })
+      .option('behind-proxy', { type: 'boolean', default: false, describe: 'all clients come through a proxy, which encrypts where there is --no-tls' })
       .option('metrics', { type: 'string', describe: `serve figures for Prometheus at this address, in plain HTTP (port ${metricsPort})` })
       .option('auto-create', { type: 'string', default: 'admin', choices: ['admin', 'write', 'never'], describe: 'who may make a repository by pushing to it' })
       .option('grace', { type: 'string', default: '30s', describe: 'how long running transfers may take to finish at the end' })
+      .option('stdio', { type: 'string', describe: 'serve the repository of this folder over standard input and output' })
       .option('log', { type: 'string', choices: ['json', 'readable'], describe: 'how the log is written (default: readable on a terminal)' }),
 
   async run(context, args) {
+    if (args.stdio !== undefined) return serveStdio(context, args.stdio)
     const { startServer } = await import('../../server/main.ts')
     const server = await startServer(await readOptions(context, args))
     try {
@@ -71,6 +75,13 @@ once. With --json: a line {url, fingerprint, metrics, user, token} when it liste
       await server.stop()
     }
   },
+}
+
+/** Serves one stream; who may start this may do what its user may. */
+async function serveStdio(context: Context, path: string): Promise<void> {
+  const [{ folderHandler }, { stdioStream }] = await Promise.all([import('../serve-folder.ts'), import('../../protocol/process.ts')])
+  const serve = await folderHandler(context, path)
+  await serve(stdioStream(process.stdin, process.stdout), { address: 'standard input', transport: 'stdio' })
 }
 
 async function readOptions(context: Context, args: ServeArguments): Promise<ServerOptions> {
@@ -84,6 +95,7 @@ async function readOptions(context: Context, args: ServeArguments): Promise<Serv
     listen,
     tls: await readKeys(args),
     metrics: args.metrics === undefined ? undefined : parseListenAddress(args.metrics, '--metrics', metricsPort),
+    behindProxy: args['behind-proxy'],
     autoCreate: args['auto-create'] === 'never' ? undefined : (args['auto-create'] as Role),
     graceMs: parseDuration(args.grace, '--grace'),
     clock: serverClock(context),

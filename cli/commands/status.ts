@@ -2,6 +2,7 @@ import { pathToText, type BytePath } from '../../core/bytes.ts'
 import { describeMerge } from '../../core/merging/describe-merge.ts'
 import { shortRefName } from '../../core/changing/head.ts'
 import type { Change } from '../../core/history/changes.ts'
+import { readUpstreamState, type UpstreamState } from '../../core/refs/upstream.ts'
 import { readStatus, type StatusReport } from '../../core/staging/status.ts'
 import type { WorkChange } from '../../core/worktree/status.ts'
 import type { Command } from '../command.ts'
@@ -24,6 +25,10 @@ export const command: Command<StatusArguments> = {
   positionals: '[paths..]',
   lists: true,
   description: `Shows what is staged, what is changed but not staged, and what is not tracked.
+<<<<<<< HEAD
+--porcelain prints 'XY PATH' lines as git does, for programs; with -z they end with
+NUL, and a rename is 'R  NEW' NUL 'OLD'. With --json: {branch, head, upstream, staged, unstaged,
+=======
 Paths start in the folder where you are. --porcelain prints 'XY PATH' lines with paths
 from the root, as git does, for programs; with -z they end with NUL, and a rename is 'R  NEW' NUL 'OLD'. With --json: {branch, head, staged, unstaged,
 untracked, conflicts, merge}.`,
@@ -41,11 +46,13 @@ untracked, conflicts, merge}.`,
     for (const { path, kind } of report.skipped) {
       context.warn(`${quotePath(path)} is left out: ${kind === 'repository' ? 'it is a repository of its own' : kind === 'unreadable' ? 'it may not be read' : 'it is no file, link or folder'}`)
     }
+    const { branch, id } = report.current
+    const upstream = branch === undefined ? undefined : await readUpstreamState(repo, branch, id)
     const prefix = args.porcelain || context.nul ? ('' as BytePath) : prefixOf(context, repo)
     const view: View = { context, shown: (path) => quotePath(seenFrom(prefix, path)) }
-    if (context.json) showJson(context, report)
+    if (context.json) showJson(context, report, upstream)
     else if (args.short || args.porcelain || context.nul) showShort(view, report)
-    else showLong(view, report)
+    else showLong(view, report, upstream)
   },
 }
 
@@ -73,10 +80,11 @@ const stagedWords: Record<Change['kind'], string> = {
   'mode-changed': 'mode changed:',
 }
 
-function showJson(context: Context, { current, merge, staged, unstaged, untracked }: StatusReport): void {
+function showJson(context: Context, { current, merge, staged, unstaged, untracked }: StatusReport, upstream: UpstreamState | undefined): void {
   context.stdout.json({
     branch: current.branch ? shortRefName(current.branch) : null,
     head: current.id ?? null,
+    upstream: upstream ? { name: shortRefName(upstream.name), ahead: upstream.counts?.ahead ?? null, behind: upstream.counts?.behind ?? null } : null,
     staged: staged.map(({ kind, path, from, before, after }) => ({
       kind,
       path: pathToText(path),
@@ -108,10 +116,11 @@ function showShort({ context, shown }: View, { merge, staged, unstaged, untracke
   for (const { path, kind } of untracked) print('??', path, { isFolder: kind === 'directory' })
 }
 
-function showLong(view: View, report: StatusReport): void {
+function showLong(view: View, report: StatusReport, upstream: UpstreamState | undefined): void {
   const { context: { stdout, colors }, shown } = view
   const { current, merge, staged, unstaged, untracked } = report
   stdout.line(current.branch ? `On branch ${shortRefName(current.branch)}` : `HEAD detached at ${current.id ? shortId(current.id) : 'nothing'}`)
+  if (upstream) stdout.line(upstreamText(upstream))
   if (!current.id) stdout.line('\nNo commits yet')
   if (merge) showMerge(view, report)
   if (staged.length > 0) {
@@ -138,6 +147,16 @@ function showLong(view: View, report: StatusReport): void {
     }
   }
   stdout.line(`\n${summary(report)}`)
+}
+
+function upstreamText({ name, counts }: UpstreamState): string {
+  const theirs = `'${shortRefName(name)}'`
+  if (!counts) return `Your branch follows ${theirs}, which is not known here (use "dits fetch").`
+  const { ahead, behind } = counts
+  if (ahead === 0 && behind === 0) return `Your branch is up to date with ${theirs}.`
+  if (behind === 0) return `Your branch is ${formatAmount(ahead, 'commit')} ahead of ${theirs} (use "dits push").`
+  if (ahead === 0) return `Your branch is ${formatAmount(behind, 'commit')} behind ${theirs} (use "dits pull").`
+  return `Your branch and ${theirs} have ${ahead} and ${formatAmount(behind, 'commit')} of their own (use "dits pull").`
 }
 
 function showMerge({ context: { stdout, colors }, shown }: View, { merge }: StatusReport): void {
