@@ -39,6 +39,7 @@ const exitCodeOf: Readonly<Record<string, number>> = {
   'store-unsuitable': exitCodes.io,
   'ref-moved': exitCodes.busy,
   'repository-busy': exitCodes.busy,
+  'transfer-running': exitCodes.busy,
   'bad-key': exitCodes.unexpected,
   'bad-order': exitCodes.unexpected,
   'unexpected': exitCodes.unexpected,
