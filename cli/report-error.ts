@@ -141,6 +141,9 @@ const errnoHints: Readonly<Record<string, string>> = {
 }
 
 function describeSystemError(error: SystemError): ErrorReport {
+  if (error.syscall === 'uv_cwd') {
+    return { code: 'no-such-directory', message: 'the folder that you are in does not exist any more', hint: 'go to one that does: cd DIR', exitCode: exitCodes.user }
+  }
   const reason = /^[A-Z0-9]+: (.*?)(?:, \w+|$)/.exec(error.message)?.[1] ?? error.message
   const subject = error.path === undefined ? '' : ` '${String(error.path)}'`
   const hint = errnoHints[error.code]

@@ -51,10 +51,12 @@ export async function markReachable(objects: PackedObjects, roots: Iterable<Obje
     options.signal?.throwIfAborted()
     const { object, parent } = next
     try {
-      const located = await objects.locate(object.id)
+      // Most of what is met is a chunk whose index was asked just before: that needs no turn of the event loop.
+      const located = objects.locateNow(object.id) ?? (await objects.locate(object.id))
       if (!located) throw new DitsError('object-missing', `${object.kind} '${object.id}' is missing`)
       if (located.kind !== object.kind) throw new DitsError('object-damaged', `'${object.id}' is a ${located.kind}, not a ${object.kind}`)
-      if (!marks.add(located, (await objects.packs.index(located.pack)).count)) continue
+      const index = objects.packs.loadedIndex(located.pack) ?? (await objects.packs.index(located.pack))
+      if (!marks.add(located, index.count)) continue
       options.onObject?.(++count)
       if (object.kind === 'chunk') continue
       for (const child of referencesOf(object.kind, await objects.read(object.kind, object.id))) open.push({ object: child, parent: object })

@@ -12,7 +12,7 @@ import { withLock, type Repo } from '../repo.ts'
 import { findRoots, type Root } from '../roots.ts'
 import { batchesOf, runBatches } from '../threads/worker-pool.ts'
 import { checkAgainstLog } from './check-log.ts'
-import type { CheckJob, CheckWorkerStart } from './check-worker.ts'
+import { openCheck, type CheckJob } from './check-thread.ts'
 
 /** Something that is wrong with a repository. */
 export interface Problem {
@@ -117,11 +117,12 @@ async function* verifyPacks(repo: Repo): AsyncGenerator<PackReport> {
     }
     return
   }
-  yield* runBatches<CheckJob, PackReport, null>(batchesOf(jobs, { largeBytes: 1, filesMax: 1, bytesMax: 1 }), {
+  yield* runBatches(batchesOf(jobs, { largeBytes: 1, filesMax: 1, bytesMax: 1 }), {
+    open: openCheck,
     program: 'check-worker',
     from: import.meta.url,
     threads: Math.min(env.threads, jobs.length),
-    start: { storeFolder: repo.folder } satisfies CheckWorkerStart,
+    start: { storeFolder: repo.folder },
     signal: env.signal,
     onProgress: onBytes,
   })
