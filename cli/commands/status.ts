@@ -25,12 +25,9 @@ export const command: Command<StatusArguments> = {
   positionals: '[paths..]',
   lists: true,
   description: `Shows what is staged, what is changed but not staged, and what is not tracked.
-<<<<<<< HEAD
---porcelain prints 'XY PATH' lines as git does, for programs; with -z they end with
-NUL, and a rename is 'R  NEW' NUL 'OLD'. With --json: {branch, head, upstream, staged, unstaged,
-=======
 Paths start in the folder where you are. --porcelain prints 'XY PATH' lines with paths
-from the root, as git does, for programs; with -z they end with NUL, and a rename is 'R  NEW' NUL 'OLD'. With --json: {branch, head, staged, unstaged,
+from the root, as git does, for programs; with -z they end with NUL, and a rename is
+'R  NEW' NUL 'OLD'. With --json: {branch, head, upstream, staged, unstaged,
 untracked, conflicts, merge}.`,
   options: (yargs) =>
     yargs

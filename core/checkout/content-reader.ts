@@ -49,7 +49,7 @@ export class ContentReader {
       for await (const run of this.readRuns(refs)) {
         for (const record of run.records) {
           const { ref } = record
-          const bytes = openChunk(run, record)
+          const bytes = openChunk(run, record) ?? (await this.readCopy(ref))
           yield bytes.subarray(Math.max(0, from - ref.offset), Math.min(bytes.length, to - ref.offset))
         }
       }
@@ -70,7 +70,7 @@ export class ContentReader {
     const manifest = await this.manifest(entry)
     for await (const refs of readChunks(this.objects, manifest.root)) {
       for await (const run of this.readRuns(refs, memory)) {
-        for (const record of run.records) take(openChunk(run, record, memory.unpacked))
+        for (const record of run.records) take(openChunk(run, record, memory.unpacked) ?? (await this.readCopy(record.ref)))
       }
     }
   }
@@ -86,13 +86,14 @@ export class ContentReader {
   /** Reads the records of chunks, in order; where a pack went meanwhile, those that are left from wherever they are now. */
   private async *readRuns(refs: readonly ChunkRef[], memory?: RunMemory): AsyncGenerator<ReadRun> {
     for (let done = 0; done < refs.length; ) {
+      const { generation } = this.objects.packs
       try {
         for await (const run of this.readLocated(refs.slice(done), memory)) {
           yield run
           done += run.records.length
         }
       } catch (error) {
-        if (!hasCode(error, 'pack-missing') || !(await this.objects.packs.refresh())) throw error
+        if (!hasCode(error, 'pack-missing') || !(await this.objects.packs.haveChangedSince(generation))) throw error
       }
     }
   }
@@ -120,6 +121,13 @@ export class ContentReader {
       // Until it has ended, it fills memory that the next file would be given.
       await next?.catch(() => {})
     }
+  }
+
+  /** A chunk from whichever copy of it is sound. */
+  private async readCopy(ref: ChunkRef): Promise<Uint8Array> {
+    const bytes = await this.objects.read('chunk', ref.id)
+    if (bytes.length !== ref.length) throw sizeLie(ref.id)
+    return bytes
   }
 
   private async locateAll(refs: readonly ChunkRef[]): Promise<LocatedChunk[]> {
@@ -167,13 +175,22 @@ class RunMemory {
   }
 }
 
-/** The bytes of a chunk of a run, verified. */
-function openChunk(run: ReadRun, { ref, id, located }: LocatedChunk, into?: Uint8Array): Uint8Array {
+/** The bytes of a chunk of a run, verified; `undefined` where the record is damaged, so that another copy has to serve. */
+function openChunk(run: ReadRun, { ref, id, located }: LocatedChunk, into?: Uint8Array): Uint8Array | undefined {
   const at = located.offset - run.offset
   const record = run.bytes.subarray(at, at + recordHeaderBytes + located.stored)
-  const content = openRecord(record, located, 'chunk', id, into)
-  if (content.length !== ref.length) throw sizeLie(ref.id)
+  const content = openCopy(record, located, id, into)
+  if (content && content.length !== ref.length) throw sizeLie(ref.id)
   return content
+}
+
+function openCopy(record: Uint8Array, located: Located, id: Uint8Array, into?: Uint8Array): Uint8Array | undefined {
+  try {
+    return openRecord(record, located, 'chunk', id, into)
+  } catch (error) {
+    if (hasCode(error, 'object-damaged')) return undefined
+    throw error
+  }
 }
 
 /** Groups records that follow each other in a pack. */

@@ -3,7 +3,7 @@ import { chunkBytesMax } from '../limits.ts'
 import { hashObject, kindCodes, type Id, idFromBytes, type ObjectKind } from '../objects/id.ts'
 import type { ByteStore } from '../store/byte-store.ts'
 import { decompress } from './compress.ts'
-import { checkPackHeader, packHeaderBytes, readRecordHeader, recordCheckHolds, recordHeaderBytes, type RecordHeader } from './pack-format.ts'
+import { checkPackHeader, packDamaged, packHeaderBytes, readRecordHeader, recordCheckHolds, recordHeaderBytes, type RecordHeader } from './pack-format.ts'
 import { PackIndex, PackIndexBuilder } from './pack-index.ts'
 import { indexKey, packKey } from './pack-writer.ts'
 
@@ -68,7 +68,9 @@ export async function verifyPack(store: ByteStore, pack: string, onBytes: (bytes
 
 /**
  * Makes the index of a pack again from the pack. Records that are damaged are
- * left out and counted. The index is written last and whole.
+ * left out and counted; a damaged header counts as one. The index is written
+ * last and whole. Throws `pack-damaged` where nothing in the pack can be read,
+ * and `unsupported-version`.
  */
 export async function rebuildIndex(store: ByteStore, pack: string): Promise<{ objects: number; skipped: number }> {
   const stat = await store.stat(packKey(pack))
@@ -79,6 +81,7 @@ export async function rebuildIndex(store: ByteStore, pack: string): Promise<{ ob
     if (found.damaged) skipped++
     else builder.add(found.header.id, kindCodes[found.header.kind], found.header.codec, found.offset, found.header.stored, found.header.raw)
   }
+  if (builder.count === 0 && skipped > 0) throw packDamaged(pack, 'nothing in it can be read')
   await store.put(indexKey(pack), builder.encode(stat.size))
   return { objects: builder.count, skipped }
 }
@@ -91,8 +94,12 @@ type Scanned = { damaged: true } | { damaged: false; header: RecordHeader; offse
 /** Walks a pack record by record. After damage it looks for the next header that proves itself by its check and its object. */
 async function* scanRecords(store: ByteStore, pack: string, size: number): AsyncGenerator<Scanned> {
   const reader = new SequentialReader(store, pack, size)
-  const head = await reader.read(0, packHeaderBytes)
-  checkPackHeader(head ?? new Uint8Array(0), pack)
+  try {
+    checkPackHeader((await reader.read(0, packHeaderBytes)) ?? new Uint8Array(0), pack)
+  } catch (error) {
+    if (!hasCode(error, 'pack-damaged')) throw error
+    yield { damaged: true }
+  }
   let lost = false
   for (let offset = packHeaderBytes; offset < size; ) {
     const header = await soundRecord(reader, pack, offset)

@@ -8,6 +8,7 @@ import { decodeCommit } from '../../core/objects/commit.ts'
 import type { Id } from '../../core/objects/id.ts'
 import { walkTree } from '../../core/objects/tree-walk.ts'
 import type { Repo } from '../../core/repo.ts'
+import type { ObjectRef } from '../../core/reachable.ts'
 import { findRoots } from '../../core/roots.ts'
 import { readIndex } from '../../core/staging/stage.ts'
 import { decodeIndex } from '../../core/worktree/index-file.ts'
@@ -61,7 +62,7 @@ export function readWorktree(root: string): Record<string, string> {
 export async function reachableContent(repo: Repo): Promise<Set<string>> {
   const hashes = new Set<string>()
   const seen = new Set<Id>()
-  const open = await findRoots(repo)
+  const open: ObjectRef[] = await findRoots(repo)
   for (let root = open.pop(); root; root = open.pop()) {
     if (seen.has(root.id)) continue
     seen.add(root.id)

@@ -44,7 +44,7 @@ const decoders: Decoder[] = [
     what: 'a record',
     codes: ['object-damaged'],
     sample: sampleRecord,
-    use: (bytes) => openRecord(bytes, { kind: 'chunk', codec: 1, offset: 0, stored: bytes.length - 48, raw: 1, pack: 'p', rank: 0 }, 'chunk', bytes.subarray(16, 48)),
+    use: (bytes) => openRecord(bytes, { pack: 'p', offset: 0, stored: bytes.length - 48 }, 'chunk', bytes.subarray(16, 48)),
   },
   { what: 'the index of a pack', codes: ['index-damaged', 'unsupported-version'], sample: (random) => Buffer.from(samplePack(random).index), seal: sealHash, use: usePackIndex },
   { what: 'the working-tree index', codes: ['index-damaged'], sample: sampleIndex, seal: sealHash, use: useIndex },
