@@ -55,6 +55,7 @@ const askedMax = 500_000
 export async function fetchCommits(session: RemoteSession, target: FetchTarget, wants: FetchWants, options: FetchOptions): Promise<FetchReport> {
   const receiver = new RecordReceiver(target.store, target.objects, target.newSessionName())
   const work = new Fetch(session, target.objects, receiver, options)
+  await target.objects.packs.refresh()
   try {
     await work.run(wants)
   } finally {

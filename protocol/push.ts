@@ -37,6 +37,7 @@ export interface PushReport {
  * is neither here nor there.
  */
 export async function push(session: RemoteSession, objects: PackedObjects, remote: RemoteRefs, moves: readonly RefMove[], options: PushOptions = {}): Promise<PushReport> {
+  await objects.packs.refresh()
   const work = new Push(session, objects, remote, options)
   await work.sendDifference(moves)
   if (!options.dryRun) work.report.results = await work.moveRefs(moves)

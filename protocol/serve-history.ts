@@ -25,7 +25,7 @@ export async function serveHistory(frames: FrameStream, repository: HostedReposi
   if (found.length < wants.length) throw new DitsError('object-missing', 'a commit that was asked for is not here', { hint: 'run: dits fetch' })
   const boundary: Id[] = []
   const commits = depth > 0 ? nearCommits(objects, found, depth, boundary) : (await newCommits(objects, found, haves, signal)).commits
-  const difference = new Difference(objects, { signal, ...(content === 0 && { wantsContent: () => false }) })
+  const difference = new Difference(objects, { signal, ...(content === 0 && { wantsContent: 'none' }) })
   await sendRecords(objects, frames, withTrees(objects, difference, commits, new Set(boundary), depth > 0))
   await frames.send(['history-end', packIds(boundary)])
 }

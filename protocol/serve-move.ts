@@ -4,7 +4,7 @@ import { packRefs, readArray, readOptionalId, readText } from './fields.ts'
 import type { FrameStream, Message } from './frames.ts'
 import type { Host, HostedRepository, RefMove } from './host.ts'
 import { missingMax, movesMax } from './limits.ts'
-import { newCommits, parentsHere } from './new-commits.ts'
+import { locateHere, newCommits, parentsHere } from './new-commits.ts'
 
 const tagDepthMax = 8
 
@@ -59,7 +59,7 @@ async function commitOf({ objects }: HostedRepository, name: string, id: Id, mis
   const isTag = name.startsWith('refs/tags/')
   let at = id
   for (let depth = 0; depth < tagDepthMax; depth++) {
-    const kind = (await objects.locate(at))?.kind
+    const kind = (await locateHere(objects, at))?.kind
     if (kind === 'commit') return at
     if (kind === undefined) {
       missing.push({ kind: isTag ? 'tag' : 'commit', id: at })
@@ -75,7 +75,7 @@ async function commitOf({ objects }: HostedRepository, name: string, id: Id, mis
 async function commitTips({ refs, objects }: HostedRepository): Promise<Id[]> {
   const commits: Id[] = []
   for await (let { id } of refs.list('refs/')) {
-    for (let depth = 0; depth < tagDepthMax && (await objects.locate(id))?.kind === 'tag'; depth++) id = decodeTag(await objects.read('tag', id)).target
+    for (let depth = 0; depth < tagDepthMax && (await locateHere(objects, id))?.kind === 'tag'; depth++) id = decodeTag(await objects.read('tag', id)).target
     commits.push(id)
   }
   return commits

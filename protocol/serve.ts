@@ -4,6 +4,7 @@ import { FrameStream, violation, type Message } from './frames.ts'
 import { filterOfAll, heldBits } from './held.ts'
 import type { Host, HostedRepository } from './host.ts'
 import { greetingMs, idleMs, idsPerMessageMax, protocolVersion, refsPerMessageMax, shortIdBytes, shortIdsPerMessageMax, silenceMs } from './limits.ts'
+import { locateHere } from './new-commits.ts'
 import { RecordReceiver } from './receive-records.ts'
 import { sendRecords, type ToSend } from './send-records.ts'
 import { serveHistory } from './serve-history.ts'
@@ -160,8 +161,9 @@ class Session {
     const { objects } = this.#repository
     const missing: Id[] = []
     const found: ToSend[] = []
+    await objects.packs.refresh()
     for (const id of ids) {
-      const located = await objects.locate(id)
+      const located = await locateHere(objects, id)
       if (located) found.push({ id, located })
       else missing.push(id)
     }
