@@ -1,12 +1,10 @@
 import { decodeTag, DitsError, type Commit, type Id, type ObjectRef, type RecordValue } from '#core'
 import { Difference } from './difference.ts'
-import { packRefs, readArray, readOptionalId, readText } from './fields.ts'
+import { clipText, packRefs, readArray, readOptionalId, readText } from './fields.ts'
 import type { FrameStream, Message } from './frames.ts'
 import type { Host, HostedRepository, RefMove } from './host.ts'
-import { missingMax, movesMax } from './limits.ts'
+import { missingMax, movesMax, moveTextBytesMax, tagDepthMax } from './limits.ts'
 import { locateHere, newCommits, parentsHere } from './new-commits.ts'
-
-const tagDepthMax = 8
 
 /**
  * `['move', [[name, before, after]…]]`: moves refs by compare-and-set, once all
@@ -92,6 +90,6 @@ async function moveRef({ refs }: HostedRepository, { name, before, after }: RefM
     return [name, '', '']
   } catch (error) {
     if (!(error instanceof DitsError)) throw error
-    return [name, error.code, error.message]
+    return [name, error.code, clipText(error.message, moveTextBytesMax)]
   }
 }
