@@ -276,7 +276,7 @@ export class Difference {
   /** Whether an object that is here is gone into for the first time. */
   async #enter(id: Id): Promise<boolean> {
     const located = await locateHere(this.#objects, id)
-    return located !== undefined && this.#entered.add(located, await this.#objectsIn(located.pack))
+    return located !== undefined && this.#entered.add(located)
   }
 
   async #wasEntered(id: Id): Promise<boolean> {
@@ -284,15 +284,11 @@ export class Difference {
     return located !== undefined && this.#entered.has(located.pack, located.rank)
   }
 
-  async #objectsIn(pack: string): Promise<number> {
-    return (await this.#objects.packs.index(pack)).count
-  }
-
   /** An object, and whether it is met for the first time. Throws `object-damaged` where it is here as another kind. */
   async #look(kind: ObjectKind, id: Id): Promise<{ needed: Needed; isNew: boolean }> {
     const located = await locateHere(this.#objects, id)
     if (located && located.kind !== kind) throw new DitsError('object-damaged', `'${id}' is a ${located.kind}, not a ${kind}`)
-    const isNew = located ? this.#given.add(located, await this.#objectsIn(located.pack)) : !this.#missing.has(id)
+    const isNew = located ? this.#given.add(located) : !this.#missing.has(id)
     if (!located) this.#missing.add(id)
     return { needed: { kind, id, located }, isNew }
   }

@@ -1,5 +1,5 @@
-import { decodeTag, DitsError, type BytePath, type ByteStore, type Id, type PackedObjects } from '#core'
-import { Difference } from './difference.ts'
+import { decodeTag, DitsError, type ByteStore, type Id, type PackedObjects } from '#core'
+import { Difference, type DifferenceOptions } from './difference.ts'
 import { havesMax, idsPerMessageMax, requestsAhead, tagDepthMax } from './limits.ts'
 import { violation } from './frames.ts'
 import { commitsHere, newCommits, parentsHere } from './new-commits.ts'
@@ -20,8 +20,8 @@ export interface FetchTarget {
 }
 
 export interface FetchOptions {
-  /** Which files' content is brought; that of every file where it is absent. */
-  wantsContent?: ((path: BytePath, size: number) => boolean) | undefined
+  /** Which files' content is brought; that of every file where it is absent. 'none' costs less than a function that says no. */
+  wantsContent?: DifferenceOptions['wantsContent']
   /** Commits from the wanted ones on, the wanted counted; all where it is absent. */
   depth?: number | undefined
   /** Commits that are here with everything they reach, whose history is not asked for. */

@@ -7,7 +7,7 @@ import { textBytesMax } from './limits.ts'
 const idBytes = 32
 const refBytes = 1 + idBytes
 
-/** A text. Throws `protocol-violation`. */
+/** A text of at most so many bytes of UTF-8. */
 export function readText(value: RecordValue | undefined, what: string, bytesMax: number): string {
   if (typeof value !== 'string' || Buffer.byteLength(value) > bytesMax) throw violation(`${what} is not a text of at most ${bytesMax} bytes`)
   return value
@@ -31,19 +31,19 @@ export function clipText(text: string, bytesMax = textBytesMax): string {
   return new TextDecoder().decode(Buffer.from(whole).subarray(0, bytesMax - 8), { stream: true })
 }
 
-/** A number from 0 to `max`. Throws `protocol-violation`. */
+/** A whole number from 0 to `max`. */
 export function readCount(value: RecordValue | undefined, what: string, max: number): number {
   if (typeof value !== 'number' || value < 0 || value > max) throw violation(`${what} is not a number up to ${max}`)
   return value
 }
 
-/** A byte string. Throws `protocol-violation`. */
+/** A byte string of at most so many bytes; a view of the message. */
 export function readBytes(value: RecordValue | undefined, what: string, bytesMax: number): Uint8Array {
   if (!(value instanceof Uint8Array) || value.length > bytesMax) throw violation(`${what} is not a byte string of at most ${bytesMax}`)
   return value
 }
 
-/** A list. Throws `protocol-violation`. */
+/** A list of at most so many items. */
 export function readArray(value: RecordValue | undefined, what: string, itemsMax: number): RecordValue[] {
   if (!Array.isArray(value) || value.length > itemsMax) throw violation(`${what} is not a list of at most ${itemsMax}`)
   return value
@@ -68,7 +68,7 @@ export function packIds(ids: readonly Id[]): Uint8Array {
   return bytes
 }
 
-/** What `packIds` packed, at most `max`. Throws `protocol-violation`. */
+/** At most `max` ids, as `packIds` writes them. */
 export function unpackIds(value: RecordValue | undefined, what: string, max: number): Id[] {
   const bytes = readBytes(value, what, max * idBytes)
   if (bytes.length % idBytes !== 0) throw violation(`${what} are not ids`)
@@ -85,7 +85,7 @@ export function packRefs(refs: readonly ObjectRef[]): Uint8Array {
   return bytes
 }
 
-/** What `packRefs` packed, at most `max`. Throws `protocol-violation`. */
+/** At most `max` objects, as `packRefs` writes them. */
 export function unpackRefs(value: RecordValue | undefined, what: string, max: number): ObjectRef[] {
   const bytes = readBytes(value, what, max * refBytes)
   if (bytes.length % refBytes !== 0) throw violation(`${what} are not objects`)

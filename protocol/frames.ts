@@ -28,8 +28,8 @@ export interface FrameOptions {
   now: () => number
   /** How long the other side may send nothing, and take nothing, when it is due to. */
   silenceMs: number
-  /** Which side this is: a client waits as long as its server says that it is at work. */
-  side: 'client' | 'server'
+  /** A client waits as long as its server says that it is at work; nobody waits so for a client. */
+  isServer?: boolean
 }
 
 /**
@@ -43,7 +43,7 @@ export class FrameStream {
   readonly #arrived = new ByteQueue()
   readonly #now: () => number
   readonly #silenceMs: number
-  readonly #side: 'client' | 'server'
+  readonly #isServer: boolean
   /** How long the other side may still be waited for: what it sends adds to it. */
   #patienceMs: number
   #isWriting = false
@@ -58,7 +58,7 @@ export class FrameStream {
     this.#stream = stream
     this.#now = options.now
     this.#silenceMs = options.silenceMs
-    this.#side = options.side
+    this.#isServer = options.isServer ?? false
     this.#patienceMs = options.silenceMs
     this.#allowanceAt = options.now()
   }
@@ -112,7 +112,7 @@ export class FrameStream {
       const head = this.#arrived.take(headBytes)
       const length = Buffer.from(head.buffer, head.byteOffset, headBytes).readUInt32LE(0)
       if (head[4] === types.message) return { message: await this.#readMessage(length) }
-      if (head[4] === types.alive && length === 0 && this.#side === 'client') this.#hearAlive()
+      if (head[4] === types.alive && length === 0 && !this.#isServer) this.#hearAlive()
       else if (head[4] === types.data && length > 0 && length <= dataFrameBytesMax) this.#dataLeft = length
       else throw violation(`a frame of type ${head[4]} and ${length} bytes`)
     }

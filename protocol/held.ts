@@ -22,16 +22,18 @@ export async function heldBits(objects: PackedObjects, shortIds: Uint8Array): Pr
   const order = orderOf(shortIds, count)
   const bits = new Uint8Array(Math.ceil(count / 8))
   await objects.packs.refresh()
-  for (const name of objects.packs.names) {
-    const index = await objects.packs.index(name)
-    let rank = 0
-    for (const i of order) {
-      rank = index.lowerBound(at(i), rank)
-      if (rank === index.count) break
-      if (Buffer.compare(index.idBytes(rank).subarray(0, shortIdBytes), at(i)) === 0) bits[i >>> 3]! |= 1 << (i & 7)
+  await objects.packs.followingMoves(async () => {
+    for (const name of objects.packs.names) {
+      const index = await objects.packs.index(name)
+      let rank = 0
+      for (const i of order) {
+        rank = index.lowerBound(at(i), rank)
+        if (rank === index.count) break
+        if (Buffer.compare(index.idBytes(rank).subarray(0, shortIdBytes), at(i)) === 0) bits[i >>> 3]! |= 1 << (i & 7)
+      }
+      await setImmediate()
     }
-    await setImmediate()
-  }
+  })
   return bits
 }
 
@@ -51,11 +53,13 @@ export async function filterOfAll(objects: PackedObjects): Promise<IdFilter> {
   const keys = await objects.packs.countObjects()
   if (filterBytes(keys) > filterBytesMax) throw new DitsError('filter-too-large', `there are ${keys} objects, too many for a filter`, { hint: 'ask by short ids' })
   const filter = new IdFilter({ keys })
-  for (const name of objects.packs.names) {
-    const index = await objects.packs.index(name)
-    for (let rank = 0; rank < index.count; rank++) filter.add(index.idBytes(rank))
-    await setImmediate()
-  }
+  await objects.packs.followingMoves(async () => {
+    for (const name of objects.packs.names) {
+      const index = await objects.packs.index(name)
+      for (let rank = 0; rank < index.count; rank++) filter.add(index.idBytes(rank))
+      await setImmediate()
+    }
+  })
   return filter
 }
 

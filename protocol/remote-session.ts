@@ -53,6 +53,7 @@ export class RemoteSession {
   #prefixes: readonly string[]
   /** Objects were sent for which the other side has not said yet that it keeps them: so often. */
   #storesOpen = 0
+  #onClose: (() => Promise<void>) | undefined
 
   private constructor(frames: FrameStream, known: { role: Role; transport: string; silenceMs: number; prefixes: readonly string[] }) {
     this.#frames = frames
@@ -69,7 +70,7 @@ export class RemoteSession {
    */
   static async open(connection: Connection, greeting: ClientGreeting, prefixes?: readonly string[]): Promise<RemoteSession> {
     const patience = greeting.silenceMs ?? silenceMs
-    const frames = new FrameStream(await connection.openStream(), { now: greeting.now, silenceMs: patience, side: 'client' })
+    const frames = new FrameStream(await connection.openStream(), { now: greeting.now, silenceMs: patience })
     try {
       await frames.send(['hello', protocolVersion, greeting.repository, greeting.token ?? null, greeting.agent])
       if (prefixes) await frames.send(['refs', [...prefixes]])
@@ -92,11 +93,17 @@ export class RemoteSession {
     try {
       await this.#frames.end()
       const rest = await inTime(this.#frames.next(), Math.min(closeMs, this.#silenceMs))
-      if (!rest) return
+      if (!rest) return await this.#onClose?.()
     } catch {
       // What is lost here has been used, or was reported to whoever used it.
     }
     this.#frames.abort(new DitsError('connection-lost', 'the connection was closed'))
+    await this.#onClose?.()
+  }
+
+  /** What is to be closed with the session. */
+  onClose(close: () => Promise<void>): void {
+    this.#onClose = close
   }
 
   /** The refs whose names start with one of `prefixes`, or that were asked for with the greeting. */

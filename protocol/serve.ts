@@ -12,6 +12,7 @@ import { serveMove } from './serve-move.ts'
 import type { ByteStream, Peer } from './transport.ts'
 
 export interface ServeOptions {
+  /** Milliseconds; only differences count. */
   now: () => number
   /** How long a peer may keep silent within a request, and between two; the protocol's limits where they are absent. */
   silenceMs?: number
@@ -26,8 +27,8 @@ export interface ServeOptions {
  * silent or is lost ends the stream. Never throws: everything is reported to
  * the host.
  */
-export async function serveStream(stream: ByteStream, peer: Peer, host: Host, options: ServeOptions): Promise<void> {
-  const frames = new FrameStream(stream, { now: options.now, silenceMs: options.silenceMs ?? silenceMs, side: 'server' })
+export async function serveSession(stream: ByteStream, peer: Peer, host: Host, options: ServeOptions): Promise<void> {
+  const frames = new FrameStream(stream, { now: options.now, silenceMs: options.silenceMs ?? silenceMs, isServer: true })
   const stop = () => frames.abort(new DitsError('connection-lost', 'the server stops'))
   options.signal?.addEventListener('abort', stop)
   let repository: HostedRepository | undefined

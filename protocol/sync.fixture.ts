@@ -4,7 +4,7 @@ import type { Host, HostedRepository, RefMove, Role, ServedEvent } from './host.
 import { connectLoopback } from './loopback.ts'
 import { push, type PushOptions, type PushReport } from './push.ts'
 import { RemoteSession } from './remote-session.ts'
-import { serveStream } from './serve.ts'
+import { serveSession } from './serve.ts'
 import type { Connection } from './transport.ts'
 
 /** A server of one repository in memory. */
@@ -38,7 +38,7 @@ export class MemoryServer implements Host {
   }
 
   connect(): Connection {
-    return connectLoopback((stream, peer) => serveStream(stream, peer, this, { now: Date.now }))
+    return connectLoopback((stream, peer) => serveSession(stream, peer, this, { now: Date.now }))
   }
 
   ref(name: string): Promise<Id | undefined> {
