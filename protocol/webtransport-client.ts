@@ -65,9 +65,19 @@ function connect({ NapiClient }: Native, url: string, fingerprints: readonly str
 
 function listen({ NapiServer }: Native, address: string, certificate: string, key: string): WebTransportListener {
   const server = NapiServer.bind(address, Buffer.from(certificate), Buffer.from(key))
+  const closed = Promise.withResolvers<undefined>()
+  let isClosed = false
+  const next = async () => {
+    const request = await server.accept()
+    if (!request || !isClosed) return request ?? undefined
+    // Closing the native listener while it waits for a client would stop the process for good, so that is done now.
+    await request.reject(503)
+    server.close()
+    return undefined
+  }
   return {
     accept: async () => {
-      const request = await server.accept()
+      const request = await Promise.race([next(), closed.promise])
       if (!request) return undefined
       return {
         url: await request.url,
@@ -75,7 +85,10 @@ function listen({ NapiServer }: Native, address: string, certificate: string, ke
         reject: (status) => request.reject(status),
       }
     },
-    close: () => server.close(),
+    close: () => {
+      isClosed = true
+      closed.resolve(undefined)
+    },
   }
 }
 

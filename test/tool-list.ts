@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path'
 export const testTools = {
   'b3sum': 'b3sum',
   'bash': 'bash',
+  'chromium': 'chromium',
   'ffmpeg': 'ffmpeg',
   'ffprobe': 'ffmpeg',
   'fish': 'fish',

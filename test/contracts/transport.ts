@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { createBlake3 } from '../../core/hash.ts'
 import { streamBufferBytesMax, type ByteStream, type Connection, type StreamHandler } from '../../protocol/transport.ts'
+import { echo } from './transport-echo.ts'
 
 export interface OpenedTransport {
   connection: Connection
@@ -285,11 +286,6 @@ export function transportContract(name: string, open: (handler: StreamHandler) =
 interface Pair {
   near: ByteStream
   far: ByteStream
-}
-
-/** Sends back what comes. */
-export const echo: StreamHandler = async (stream) => {
-  for await (const bytes of readsOf(stream)) await stream.write(bytes)
 }
 
 /** Writes `total` bytes in slices of odd lengths, then ends. */
