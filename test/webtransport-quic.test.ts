@@ -43,14 +43,14 @@ describe('WebTransport over QUIC', () => {
     expect(code).toBe(0)
   })
 
-  itWith('chromium', 'is understood by Chromium: echo, half-closed streams and many at once', async (context) => {
+  itWith('chromium', 'is understood by Chromium, whose streams end in one direction before the other, many at once', async (context) => {
     context.skip(typeof node === 'string', String(node))
     const server = startNode(node as ModernNode, 'test/quic/echo-server.ts')
     const [line] = (await once(server.stdout!, 'data')) as [Buffer]
     const { port, fingerprint } = JSON.parse(line.toString()) as { port: number; fingerprint: string }
     try {
       const result = await runInChromium(`(${clientPage})(${JSON.stringify({ port, fingerprint })})`)
-      expect(result).toEqual({ echoed: 3_000_000, isSame: true, hasEnded: true, streams: 10 })
+      expect(result).toEqual({ echoed: 3_000_000, isSame: true, streams: 10 })
     } finally {
       server.stdin?.end()
       await once(server, 'close')
@@ -83,7 +83,6 @@ const clientPage = `async function ({ port, fingerprint }) {
   return {
     echoed: back.length,
     isSame: back.every((byte, i) => byte === sent[i]),
-    hasEnded: true,
     streams: small.filter((bytes, i) => new TextDecoder().decode(bytes) === 'stream ' + i).length,
   }
 }`
@@ -93,7 +92,8 @@ async function runInChromium(expression: string): Promise<unknown> {
   const answer = Promise.withResolvers<string>()
   const page = `<!doctype html><script type="module">
     const say = (result) => fetch('/', { method: 'POST', body: JSON.stringify(result) })
-    ${expression}.then(say, (error) => say({ error: String(error) }))
+    const result = ${expression}
+    result.then(say, (error) => say({ error: String(error) }))
   </script>`
   const server = http.createServer(async (request, response) => {
     if (request.method !== 'POST') return void response.setHeader('content-type', 'text/html').end(page)
