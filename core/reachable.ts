@@ -35,6 +35,16 @@ export interface ReachOptions {
   /** Called for each object that is not there or cannot be read; without it the first one throws. */
   onProblem?: (problem: { object: ObjectRef; parent: ObjectRef | undefined; error: DitsError }) => void
   onObject?: (objects: number) => void
+  /**
+   * The repository is partial: content that is not here is a ghost and no
+   * problem. Called for each reference to one.
+   */
+  onGhost?: ((object: ObjectRef) => void) | undefined
+}
+
+/** True for what files are made of, which a partial repository may lack. */
+export function isContentKind(kind: ObjectKind): boolean {
+  return kind === 'chunk' || kind === 'list' || kind === 'manifest'
 }
 
 /**
@@ -51,17 +61,29 @@ export async function markReachable(objects: PackedObjects, roots: Iterable<Obje
     options.signal?.throwIfAborted()
     const { object, parent } = next
     try {
-      const located = await objects.locate(object.id)
+      const located = await locate(objects, object, options)
+      if (!located && options.onGhost && isContentKind(object.kind)) {
+        options.onGhost(object)
+        continue
+      }
       if (!located) throw new DitsError('object-missing', `${object.kind} '${object.id}' is missing`)
       if (located.kind !== object.kind) throw new DitsError('object-damaged', `'${object.id}' is a ${located.kind}, not a ${object.kind}`)
       if (!marks.add(located, (await objects.packs.index(located.pack)).count)) continue
       options.onObject?.(++count)
       if (object.kind === 'chunk') continue
-      for (const child of referencesOf(object.kind, await objects.read(object.kind, object.id))) open.push({ object: child, parent: object })
+      const isFirst = objects.shallow.has(object.id)
+      for (const child of referencesOf(object.kind, await objects.read(object.kind, object.id))) {
+        if (!isFirst || child.kind !== 'commit') open.push({ object: child, parent: object })
+      }
     } catch (error) {
       if (!(error instanceof DitsError) || !options.onProblem) throw error
       options.onProblem({ object, parent, error })
     }
   }
   return marks
+}
+
+/** What is missing in a partial repository is looked for in the packs that are known: listing them again for each would take long. */
+async function locate(objects: PackedObjects, { kind, id }: ObjectRef, { onGhost }: ReachOptions): Promise<Located | undefined> {
+  return onGhost && isContentKind(kind) ? objects.packs.followingMoves(() => objects.packs.locate(id)) : objects.locate(id)
 }

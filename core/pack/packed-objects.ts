@@ -1,4 +1,5 @@
 import { DitsError } from '../errors.ts'
+import { readShallow } from '../history/shallow.ts'
 import { hashObject, idFromBytes, idToBytes, type Id, type ObjectKind } from '../objects/id.ts'
 import type { ObjectReader } from '../objects/object-io.ts'
 import type { ByteStore } from '../store/byte-store.ts'
@@ -14,16 +15,24 @@ const windowsMax = 16
 /** The objects of a repository, read from its packs. Every byte handed out has been verified against its id. */
 export class PackedObjects implements ObjectReader {
   readonly packs: PackSet
+  shallow: ReadonlySet<Id>
   private readonly store: ByteStore
   private readonly windows: Window[] = []
 
-  private constructor(store: ByteStore, packs: PackSet) {
+  private constructor(store: ByteStore, packs: PackSet, shallow: ReadonlySet<Id>) {
     this.store = store
     this.packs = packs
+    this.shallow = shallow
   }
 
   static async open(store: ByteStore): Promise<PackedObjects> {
-    return new PackedObjects(store, await PackSet.open(store))
+    return new PackedObjects(store, await PackSet.open(store), await readShallow(store))
+  }
+
+  /** Looks again which packs there are, and whose parents were left behind. */
+  async refresh(): Promise<void> {
+    await this.packs.refresh()
+    this.shallow = await readShallow(this.store)
   }
 
   async has(id: Id): Promise<boolean> {
