@@ -45,15 +45,22 @@ export async function readStatus(repo: Repo, spec: Pathspec, options: StatusOpti
   for await (const change of changesBetween(repo.objects, current.commit?.tree, index?.tree, { renames: true })) {
     if (spec.matches(change.path)) report.staged.push(change)
   }
-  const touched: { entry: number; stat: FileStat }[] = []
+  const touched: Touched[] = []
   for await (const change of findChanges(repo, index, spec, { untracked: options.untracked, touched: true })) {
     if (change.change === 'touched') {
-      if (change.entry !== undefined && change.stat) touched.push({ entry: change.entry, stat: change.stat })
+      if (change.entry !== undefined && change.stat) touched.push({ entry: change.entry, stat: change.stat, isGhost: change.isGhost === true })
     } else if (change.change === 'untracked') report.untracked.push(change)
     else (change.change === 'skipped' ? report.skipped : report.unstaged).push(change)
   }
   if (index && startMs !== undefined && touched.length > 0) await renewStats(repo, index, touched, startMs)
   return report
+}
+
+/** An entry whose file is as it was recorded, but for its stat data. */
+interface Touched {
+  entry: number
+  stat: FileStat
+  isGhost: boolean
 }
 
 /** The disk's clock; `undefined` where the repository may not be written, so that there is nothing to renew either. */
@@ -66,7 +73,7 @@ function readClockIfWritable(repo: Repo): number | undefined {
 }
 
 /** Best effort: where another command holds the lock, or the index has changed, nothing happens. */
-async function renewStats(repo: Repo, index: Index, touched: readonly { entry: number; stat: FileStat }[], writtenMs: number): Promise<void> {
+async function renewStats(repo: Repo, index: Index, touched: readonly Touched[], writtenMs: number): Promise<void> {
   try {
     await withLock(
       repo,
@@ -74,7 +81,7 @@ async function renewStats(repo: Repo, index: Index, touched: readonly { entry: n
         const now = await readIndex(repo)
         if (!now || Buffer.compare(now.bytes, index.bytes) !== 0) return
         const patch = new StatPatch(index)
-        for (const { entry, stat } of touched) patch.set(entry, stat)
+        for (const { entry, stat, isGhost } of touched) patch.set(entry, stat, isGhost)
         await repo.store.put(indexKey, patch.finish({ writtenMs }))
       },
       { waitMs: 0 },
