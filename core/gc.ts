@@ -1,4 +1,5 @@
 import { DitsError } from './errors.ts'
+import { isPartial } from './ghosts/partial.ts'
 import type { Id } from './objects/id.ts'
 import { recordHeaderBytes } from './pack/pack-format.ts'
 import { indexKey, packKey, PackWriter } from './pack/pack-writer.ts'
@@ -48,6 +49,7 @@ export async function collectGarbage(repo: Repo, options: GcOptions): Promise<Gc
     await repo.objects.packs.refresh()
     const marks = await markReachable(repo.objects, await findRoots(repo), {
       signal: repo.env.signal,
+      onGhost: isPartial(repo) ? () => {} : undefined,
       onObject: (objects) => repo.env.onProgress?.({ task: 'marking', bytes: 0, files: objects }),
     })
     const packs = await weighPacks(repo, marks, options)

@@ -17,6 +17,8 @@ export interface CheckoutJob {
   mtimeNs?: bigint
   /** To be a ghost: a file of this size without content. */
   isGhost?: true
+  /** What lay there when it was looked at: where it is something else by now, that is left alone. */
+  replaces?: FileStat
 }
 
 /** A file that was written, and what it looks like on disk now. */
@@ -24,6 +26,8 @@ export interface CheckedOut {
   path: BytePath
   stat: FileStat
   isGhost: boolean
+  /** It was not written, because somebody has changed what it was to replace. */
+  isLeft?: true
 }
 
 const piecesMax = 512
@@ -65,8 +69,12 @@ export class FileWriter {
       pending.abandon()
       throw error
     }
-    const { mtimeNs, isGhost = false } = job
-    return { path: job.path, stat: pending.commit({ ...(mtimeNs === undefined ? {} : { mtimeNs }), isReadOnly: isGhost }), isGhost }
+    const { path, mtimeNs, isGhost = false, replaces } = job
+    if (replaces && !isSameFile(replaces, this.placer.guard.lookAt(path))) {
+      pending.abandon()
+      return { path, stat: replaces, isGhost: false, isLeft: true }
+    }
+    return { path, stat: pending.commit({ ...(mtimeNs === undefined ? {} : { mtimeNs }), isReadOnly: isGhost }), isGhost }
   }
 
   private async fill(fd: number, job: CheckoutJob): Promise<void> {
@@ -77,6 +85,10 @@ export class FileWriter {
     }
     output.end()
   }
+}
+
+function isSameFile(seen: FileStat, now: FileStat | undefined): boolean {
+  return now !== undefined && now.ino === seen.ino && now.size === seen.size && now.mtimeMs === seen.mtimeMs && now.ctimeMs === seen.ctimeMs
 }
 
 /** Gathers pieces into few system calls, and leaves holes where long runs of zeros stand. */

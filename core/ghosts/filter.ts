@@ -21,6 +21,9 @@ export interface PathPattern {
   list: PatternList
 }
 
+/** Characters of a filter with patterns. */
+export const filterCharactersMax = 64 * 1024
+
 /**
  * Reads a filter as people write it: `none`, `size:10M`, or `path:` and
  * patterns as in an ignore file, with commas between them (a comma in a name is
@@ -69,12 +72,11 @@ export function matches(filter: ContentFilter, path: BytePath, size: number): bo
 }
 
 const ruleFileNames: ReadonlySet<string> = new Set([...ignoreFileNames, attributesFileName])
-const filterCharactersMax = 64 * 1024
 
 function splitPatterns(text: string): string[] {
   return text
     .split(/(?<!\\),/)
-    .map((part) => part.replaceAll('\\,', ',').trim())
+    .map((part) => part.replaceAll('\\,', ',').trimStart())
     .filter((part) => part !== '')
 }
 
