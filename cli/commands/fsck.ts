@@ -52,7 +52,7 @@ function show(context: Context, { packs, objects, bytes, ghosts, problems }: Che
     context.stdout.json({ packs, objects, bytes, ghosts, problems: shown })
     return
   }
-  if (ghosts > 0 && !context.quiet) context.stdout.line(`${formatAmount(ghosts, 'object')} of file content not here: the repository is partial. dits hydrate brings it.`)
+  if (ghosts > 0 && !context.quiet) context.stdout.line(`${formatAmount(ghosts, 'object')} of file content not here, as it may be in a partial repository; dits hydrate brings what is needed.`)
   for (const { code, message, files } of problems) {
     context.stdout.line(`${context.colors.red(code)}: ${message}`)
     for (const { path, commit } of files) context.stdout.line(`  touches ${quotePath(path)}${commit ? ` (in ${shortId(commit)})` : ''}`)

@@ -9,7 +9,7 @@ import { entryAtPath } from '../objects/tree.ts'
 import type { Repo } from '../repo.ts'
 import { saveFiles } from '../staging/store-files.ts'
 import { isFileKind } from '../worktree/content-hash.ts'
-import { detectFoldsCase, readDiskClock } from '../worktree/disk.ts'
+import { detectFoldsCase, readDiskClock, readLaterClock } from '../worktree/disk.ts'
 import type { FileStat } from '../worktree/file-stat.ts'
 import { decodeIndex, type Index } from '../worktree/index-file.ts'
 import { indexFromTree } from '../worktree/index-tree.ts'
@@ -85,7 +85,9 @@ export async function updateWorktree(repo: Repo, index: Index | undefined, targe
   const made = decodeIndex(await indexFromTree(repo.objects, target, index))
   // The clock of after the last write: each file's stat data is newer than its content, so only what is written in
   // the last instant has to be hashed by the next status.
-  return { index: patchStats(made, placed, readDiskClock(repo.folder)), written: jobs.length, removed, saved }
+  const hasGhosts = jobs.some(({ isGhost }) => isGhost)
+  const writtenMs = hasGhosts ? await readLaterClock(repo.folder) : readDiskClock(repo.folder)
+  return { index: patchStats(made, placed, writtenMs), written: jobs.length, removed, saved }
 }
 
 /** Removes what the target does not have, and what stands where it has something of another kind; the deepest first. */

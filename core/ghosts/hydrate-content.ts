@@ -3,6 +3,8 @@ import { nodeLevelsMax } from '../limits.ts'
 import { emptyChunk, type Id, type ObjectKind } from '../objects/id.ts'
 import { decodeListNode, decodeListRoot, listRowId, type ListNode } from '../objects/list-node.ts'
 import { decodeManifest } from '../objects/manifest.ts'
+import type { ObjectReader } from '../objects/object-io.ts'
+import { walkTree } from '../objects/tree-walk.ts'
 import type { TreeEntry } from '../objects/tree-entry.ts'
 import type { PackedObjects } from '../pack/packed-objects.ts'
 import type { Repo } from '../repo.ts'
@@ -44,6 +46,12 @@ export async function bringContent(
   }
   await cascade.finish()
   return cascade.brought
+}
+
+/** The content of a file, or of every file and link below a folder, whether it is here or not. */
+export async function* contentsBelow(reader: ObjectReader, root: TreeEntry): AsyncGenerator<FileContent> {
+  if (root.kind !== 'directory') return yield root
+  for await (const { entry } of walkTree(reader, root.id)) if (entry.kind !== 'directory') yield entry
 }
 
 /** Whether the store holds everything that a file or link is made of. */

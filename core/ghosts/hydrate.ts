@@ -5,7 +5,7 @@ import { writeFiles } from '../checkout/write-files.ts'
 import { withLock, type Repo } from '../repo.ts'
 import type { Pathspec } from '../staging/pathspec.ts'
 import { readIndex } from '../staging/stage.ts'
-import { readDiskClock } from '../worktree/disk.ts'
+import { readLaterClock } from '../worktree/disk.ts'
 import type { Index, IndexEntry } from '../worktree/index-file.ts'
 import { StatPatch } from '../worktree/stat-patch.ts'
 import { settleFiles, type SettledFile } from './ghost-files.ts'
@@ -73,7 +73,7 @@ export async function recordFiles(repo: Repo, index: Index, files: readonly Sett
   const patch = new StatPatch(index)
   for (const { i, stat } of files) patch.set(i, stat, areGhosts)
   // As after a checkout: the clock of after the last write.
-  await repo.store.put(indexKey, patch.finish({ writtenMs: readDiskClock(repo.folder) }))
+  await repo.store.put(indexKey, patch.finish({ writtenMs: await readLaterClock(repo.folder) }))
 }
 
 function jobOf({ path, kind, content, size, id, mtimeNs }: IndexEntry): CheckoutJob {

@@ -1,6 +1,7 @@
 import { indexKey } from '../changing/operation.ts'
 import { readCurrentHead, type CurrentHead } from '../changing/head.ts'
 import { hasCode } from '../errors.ts'
+import { countGhosts } from '../ghosts/ghost-files.ts'
 import { changesBetween, type Change } from '../history/changes.ts'
 import { readLiveMerge, type MergeState } from '../merging/merge-state.ts'
 import { withLock, type Repo } from '../repo.ts'
@@ -26,6 +27,8 @@ export interface StatusReport {
   skipped: WorkChange[]
   /** Files and empty folders that are staged. */
   tracked: number
+  /** Tracked files whose content is not in the working tree, and the bytes that they would take. */
+  ghosts: { files: number; bytes: number }
 }
 
 export interface StatusOptions {
@@ -41,7 +44,7 @@ export async function readStatus(repo: Repo, spec: Pathspec, options: StatusOpti
   const startMs = readClockIfWritable(repo)
   const [current, index] = [await readCurrentHead(repo), await readIndex(repo)]
   const merge = await readLiveMerge(repo, current.id)
-  const report: StatusReport = { current, merge, staged: [], unstaged: [], untracked: [], skipped: [], tracked: index?.count ?? 0 }
+  const report: StatusReport = { current, merge, staged: [], unstaged: [], untracked: [], skipped: [], tracked: index?.count ?? 0, ghosts: countGhosts(index, spec) }
   for await (const change of changesBetween(repo.objects, current.commit?.tree, index?.tree, { renames: true })) {
     if (spec.matches(change.path)) report.staged.push(change)
   }
