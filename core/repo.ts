@@ -12,6 +12,7 @@ import type { Person } from './objects/commit.ts'
 import { beginWriting, PackedWriter } from './pack/packed-writer.ts'
 import { PackedObjects } from './pack/packed-objects.ts'
 import { createRefs, type Refs } from './refs/refs.ts'
+import type { ByteStore } from './store/byte-store.ts'
 import { DiskStore } from './store/disk-store.ts'
 import { acquireFileLock } from './store/file-lock.ts'
 
@@ -84,11 +85,24 @@ export async function initRepo(root: string, options: { branch: string; env: Env
   }
   await mkdir(folder, { recursive: true })
   const store = await DiskStore.open(folder)
-  await createRefs(store).writeHead({ branch: `refs/heads/${options.branch}` })
-  await store.put('config', Buffer.from(''), { if: 'absent' })
-  // Last, because this is what makes the folder a repository.
-  await store.put(formatKey, Buffer.from(formatText), { if: 'absent' })
+  await initStore(store, options.branch)
   return openStore(root, folder, store, options.env)
+}
+
+/** Makes an empty repository of a store that holds none, with `branch` ('main') as its first branch. Again after a crash it does the rest. */
+export async function initStore(store: ByteStore, branch: string): Promise<void> {
+  await createRefs(store).writeHead({ branch: `refs/heads/${branch}` })
+  await store.put('config', Buffer.from(''), { if: 'absent' })
+  // Last, because this is what makes it a repository.
+  await store.put(formatKey, Buffer.from(formatText), { if: 'absent' })
+}
+
+/** Whether a store holds a repository. Throws `unsupported-version` where it is of a format that this dits does not read; `subject` is what people call it. */
+export async function holdsRepository(store: ByteStore, subject: string): Promise<boolean> {
+  const format = await store.get(formatKey)
+  if (format === undefined) return false
+  if (Buffer.from(format.bytes).toString() !== formatText) throw unsupportedFormat(subject)
+  return true
 }
 
 /** The root of the repository that holds `start`; `undefined` where none does. */
@@ -110,10 +124,7 @@ export async function openRepo(start: string, env: Environment): Promise<Repo> {
 }
 
 async function openStore(root: string, folder: string, store: DiskStore, env: Environment): Promise<Repo> {
-  const format = await store.get(formatKey)
-  if (format === undefined || Buffer.from(format.bytes).toString() !== formatText) {
-    throw new DitsError('unsupported-version', `'${folder}' is not of a format that this dits reads`, { hint: 'use a newer dits' })
-  }
+  if (!(await holdsRepository(store, folder))) throw unsupportedFormat(folder)
   const own = await store.get('config')
   const config = mergeConfigs([
     parseConfig(env.userConfig, 'user configuration'),
@@ -131,6 +142,10 @@ async function openStore(root: string, folder: string, store: DiskStore, env: En
     content: createSupply(env.openContentSource),
     env,
   }
+}
+
+function unsupportedFormat(subject: string): DitsError {
+  return new DitsError('unsupported-version', `'${subject}' is not of a format that this dits reads`, { hint: 'use a newer dits' })
 }
 
 /** Closes a repository and, where it was opened, what content came from. */

@@ -57,4 +57,5 @@ export interface RefMove {
 export type ServedEvent =
   | { kind: 'request'; repository: string; user: string; request: string; ms: number; bytesIn: number; bytesOut: number }
   | { kind: 'moved'; repository: string; user: string; moves: RefMove[] }
+  | { kind: 'failed'; repository: string; user: string; request: string; error: unknown }
   | { kind: 'refused'; repository: string; user: string | undefined; peer: Peer; code: string; message: string }

@@ -1,8 +1,8 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { changeConfig } from '../../core/change-config.ts'
 import { parseConfig, setInConfig, unsetInConfig } from '../../core/config.ts'
 import { DitsError, isErrno } from '../../core/errors.ts'
-import { withLock } from '../../core/repo.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 
@@ -41,11 +41,7 @@ Keys: user.name, user.email; core.mtimes (record modification times); core.timeo
     if (!args.unset && value === undefined) return show(context, args.global, key)
     const change = (text: string, source: string) => (args.unset ? unsetInConfig(text, key, source) : setInConfig(text, key, value!, source))
     if (args.global) return changeGlobal(context, change)
-    const repo = await context.openRepo()
-    await withLock(repo, async () => {
-      const stored = await repo.store.get('config')
-      await repo.store.put('config', Buffer.from(change(stored ? Buffer.from(stored.bytes).toString('utf8') : '', '.dits/config')))
-    })
+    await changeConfig(await context.openRepo(), change)
   },
 }
 

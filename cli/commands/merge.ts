@@ -1,7 +1,7 @@
-import { readCommit, readCurrentHead } from '../../core/changing/head.ts'
+import { readCurrentHead } from '../../core/changing/head.ts'
 import { commitStaged } from '../../core/changing/commit.ts'
 import { requireMerge } from '../../core/merging/abort.ts'
-import { mergeInto, type MergeReport, type MergeTarget } from '../../core/merging/merge.ts'
+import { mergeInto, type MergeTarget } from '../../core/merging/merge.ts'
 import { previousBranch } from '../../core/refs/earlier-values.ts'
 import { checkRefName } from '../../core/refs/refs.ts'
 import type { Repo } from '../../core/repo.ts'
@@ -9,8 +9,9 @@ import { DitsError } from '../../core/errors.ts'
 import { UsageError } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
-import { conflictToJson, runAbort, showCommitChanges, showConflicts } from '../merge-text.ts'
-import { findCommit, headName, shortId } from '../revisions.ts'
+import { showMergeResult } from '../merge-result.ts'
+import { runAbort } from '../merge-text.ts'
+import { findCommit, shortId } from '../revisions.ts'
 
 interface MergeArguments {
   target?: string | undefined
@@ -67,7 +68,7 @@ written, removed, saved}. Ends with 1 where there are conflicts.`,
     const forward = args['ff-only'] ? 'must' : args.ff ? 'may' : 'never'
     const { squash, commit } = args
     const report = await mergeInto(repo, target, { message, forward, commit, squash, unrelated: args['allow-unrelated-histories'] })
-    return show(context, repo, target, report)
+    return showMergeResult(context, repo, target, report)
   },
 }
 
@@ -100,25 +101,4 @@ async function conclude(context: Context, repo: Repo, message: string | undefine
   const { id, commit, branch } = await commitStaged(repo, { message })
   if (context.json) context.stdout.json({ outcome: 'merged', before: commit.parents[0], after: id, branch: branch ?? null, conflicts: [], written: 0, removed: 0 })
   else if (!context.quiet) context.stdout.line(`Merged as ${shortId(id)} ${commit.message.split('\n')[0] ?? ''}`)
-}
-
-async function show(context: Context, repo: Repo, target: MergeTarget, report: MergeReport): Promise<number> {
-  const { outcome, before, after, conflicts } = report
-  const { head } = await readCurrentHead(repo)
-  if (context.json) {
-    const branch = 'branch' in head ? headName(head) : null
-    context.stdout.json({ ...report, before: before ?? null, after: after ?? null, branch, conflicts: conflicts.map(conflictToJson) })
-  } else if (outcome === 'conflicts') showConflicts(context, conflicts, { command: 'merge', theirName: target.name })
-  else if (!context.quiet) await showDone(context, repo, target, report)
-  return outcome === 'conflicts' ? 1 : 0
-}
-
-async function showDone(context: Context, repo: Repo, target: MergeTarget, { outcome, before, after }: MergeReport): Promise<void> {
-  const { stdout } = context
-  if (outcome === 'up-to-date') return stdout.line('Already up to date.')
-  if (outcome === 'staged') return stdout.line(`Staged the changes of '${target.name}'; commit them with: dits commit`)
-  if (outcome === 'waiting') return stdout.line(`Merged '${target.name}' without conflicts; look at it, then: dits commit`)
-  if (outcome === 'fast-forward') stdout.line(`Fast-forward${before ? ` ${shortId(before)}..${shortId(after!)}` : ` to ${shortId(after!)}`}`)
-  else stdout.line(`Merged '${target.name}' as ${shortId(after!)} ${(await readCommit(repo, after!)).message.split('\n')[0] ?? ''}`)
-  await showCommitChanges(context, repo, before, after!)
 }

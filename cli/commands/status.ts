@@ -2,6 +2,7 @@ import { pathToText, rootPath } from '../../core/bytes.ts'
 import { describeMerge } from '../../core/merging/describe-merge.ts'
 import { shortRefName } from '../../core/changing/head.ts'
 import type { Change } from '../../core/history/changes.ts'
+import { readUpstreamState, type UpstreamState } from '../../core/refs/upstream.ts'
 import { emptyIndex } from '../../core/staging/changes.ts'
 import { readIndex } from '../../core/staging/stage.ts'
 import { readStatus, type StatusReport } from '../../core/staging/status.ts'
@@ -29,7 +30,7 @@ export const command: Command<StatusArguments> = {
   lists: true,
   description: `Shows what is staged, what is changed but not staged, and what is not tracked.
 --porcelain prints 'XY PATH' lines as git does, for programs; with -z they end with
-NUL, and a rename is 'R  NEW' NUL 'OLD'. With --json: {branch, head, staged, unstaged,
+NUL, and a rename is 'R  NEW' NUL 'OLD'. With --json: {branch, head, upstream, staged, unstaged,
 untracked, conflicts, merge, ghosts: {files, bytes}}. --ghosts lists instead the files whose
 content is not here; with --json, a line {path, size} for each.`,
   options: (yargs) =>
@@ -49,9 +50,11 @@ content is not here; with --json, a line {path, size} for each.`,
     for (const { path, kind } of report.skipped) {
       context.warn(`${quotePath(path)} is left out: ${kind === 'repository' ? 'it is a repository of its own' : kind === 'unreadable' ? 'it may not be read' : 'it is no file, link or folder'}`)
     }
-    if (context.json) showJson(context, report)
+    const { branch, id } = report.current
+    const upstream = branch === undefined ? undefined : await readUpstreamState(repo, branch, id)
+    if (context.json) showJson(context, report, upstream)
     else if (args.short || args.porcelain || context.nul) showShort(context, report)
-    else showLong(context, report)
+    else showLong(context, report, upstream)
   },
 }
 
@@ -73,10 +76,11 @@ const stagedWords: Record<Change['kind'], string> = {
   'mode-changed': 'mode changed:',
 }
 
-function showJson(context: Context, { current, merge, staged, unstaged, untracked, ghosts }: StatusReport): void {
+function showJson(context: Context, { current, merge, staged, unstaged, untracked, ghosts }: StatusReport, upstream: UpstreamState | undefined): void {
   context.stdout.json({
     branch: current.branch ? shortRefName(current.branch) : null,
     head: current.id ?? null,
+    upstream: upstream ? { name: shortRefName(upstream.name), ahead: upstream.counts?.ahead ?? null, behind: upstream.counts?.behind ?? null } : null,
     staged: staged.map(({ kind, path, from, before, after }) => ({
       kind,
       path: pathToText(path),
@@ -109,10 +113,11 @@ function showShort(context: Context, { merge, staged, unstaged, untracked }: Sta
   for (const item of untracked) print('??', item.kind === 'directory' ? `${item.path}/` : item.path)
 }
 
-function showLong(context: Context, report: StatusReport): void {
+function showLong(context: Context, report: StatusReport, upstream: UpstreamState | undefined): void {
   const { stdout, colors } = context
   const { current, merge, staged, unstaged, untracked } = report
   stdout.line(current.branch ? `On branch ${shortRefName(current.branch)}` : `HEAD detached at ${current.id ? shortId(current.id) : 'nothing'}`)
+  if (upstream) stdout.line(upstreamText(upstream))
   if (!current.id) stdout.line('\nNo commits yet')
   if (merge) showMerge(context, report)
   if (staged.length > 0) {
@@ -141,6 +146,16 @@ function showLong(context: Context, report: StatusReport): void {
   stdout.line(`\n${summary(report)}`)
   const { files, bytes } = report.ghosts
   if (files > 0) stdout.line(`${formatAmount(files, 'file')} without content here (dits hydrate would bring up to ${formatSize(bytes)}).`)
+}
+
+function upstreamText({ name, counts }: UpstreamState): string {
+  const theirs = `'${shortRefName(name)}'`
+  if (!counts) return `Your branch follows ${theirs}, which is not known here (use "dits fetch").`
+  const { ahead, behind } = counts
+  if (ahead === 0 && behind === 0) return `Your branch is up to date with ${theirs}.`
+  if (behind === 0) return `Your branch is ${formatAmount(ahead, 'commit')} ahead of ${theirs} (use "dits push").`
+  if (ahead === 0) return `Your branch is ${formatAmount(behind, 'commit')} behind ${theirs} (use "dits pull").`
+  return `Your branch and ${theirs} have ${ahead} and ${formatAmount(behind, 'commit')} of their own (use "dits pull").`
 }
 
 function showMerge({ stdout, colors }: Context, { merge }: StatusReport): void {

@@ -89,7 +89,8 @@ export async function continuePicks(repo: Repo, command: PickCommand, { skip }: 
   })
 }
 
-interface Run {
+/** Commits that were made, up to the first that could not be. */
+export interface Run {
   head: Id
   tree: Id
   made: PickReport['made']
@@ -98,7 +99,8 @@ interface Run {
   todo: Id[]
 }
 
-interface Picks {
+/** Whose changes are to be made again, and on top of what. */
+export interface Picks {
   command: PickCommand
   commits: readonly Id[]
   options: PickOptions
@@ -107,8 +109,8 @@ interface Picks {
   tree: Id
 }
 
-/** Makes commits one from another, up to the first that cannot be. */
-async function runPicks(repo: Repo, bench: Workbench, picks: Picks): Promise<Run> {
+/** Makes commits one from another, up to the first that cannot be; nothing refers to them yet. Throws `is-a-merge`, `no-such-parent`. */
+export async function runPicks(repo: Repo, bench: Workbench, picks: Picks): Promise<Run> {
   const { command, commits, options } = picks
   const run: Run = { head: picks.head, tree: picks.tree, made: [], skipped: [], stopped: undefined, todo: [] }
   for (const [i, from] of commits.entries()) {

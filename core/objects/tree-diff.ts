@@ -8,6 +8,8 @@ import { sameEntry, type TreeEntry } from './tree-entry.ts'
 export interface DirectorySide {
   id: Id
   size?: number
+  /** Reads this side's nodes, where somebody wants to see which are read. */
+  reader?: ObjectReader
 }
 
 /** One name that differs between two versions of one directory. */
@@ -49,7 +51,7 @@ export async function* diffDirectory(
 }
 
 async function openSide(reader: ObjectReader, side: DirectorySide | undefined): Promise<TreeCursor> {
-  return side ? TreeCursor.open(reader, side.id, side.size) : TreeCursor.empty(reader)
+  return side ? TreeCursor.open(side.reader ?? reader, side.id, side.size) : TreeCursor.empty(reader)
 }
 
 /** Merges two leaves up to the end of the one that ends first; a side at its end has nothing to merge. */

@@ -148,6 +148,8 @@ export class PackSet {
   }
 
   private remember(index: PackIndex): void {
+    // Two that asked at the same time both loaded it; it counts once.
+    this.forget(index.name)
     while (this.indexBytes + index.size > indexBytesMax && this.indexes.size > 0) {
       this.forget(this.indexes.keys().next().value!)
     }
