@@ -7,6 +7,7 @@ import { refuseDuringMerge } from '../merging/refuse.ts'
 import type { Id } from '../objects/id.ts'
 import type { ObjectRef } from '../reachable.ts'
 import { withLock, type Repo } from '../repo.ts'
+import { withTransfer } from '../transfer-lock.ts'
 import type { Pathspec } from '../staging/pathspec.ts'
 import { readIndex } from '../staging/stage.ts'
 import { readDiskClock } from '../worktree/disk.ts'
@@ -53,28 +54,32 @@ export interface DehydrateReport {
  *
  * The configuration of a repository that is open already is not read again: open
  * it anew before another command. Throws `not-on-remote`, naming the files,
- * before anything is changed; `no-such-path`, `merge-in-progress`.
+ * before anything is changed; `no-such-path`, `merge-in-progress`,
+ * `transfer-running`.
  */
 export async function dehydratePaths(repo: Repo, spec: Pathspec, options: DehydrateOptions = {}): Promise<DehydrateReport> {
-  return withLock(repo, async () => {
-    await refuseDuringMerge(repo, (await readCurrentHead(repo)).id)
-    const index = await readIndex(repo)
-    const { hydrated, changed } = await settleFiles(repo, index, spec)
-    const chosen = hydrated.filter(({ entry }) => !matches({ kind: 'none' }, entry.path, entry.size))
-    const tips = await remoteTips(repo, options.remote)
-    const onRemote = await markOnRemote(repo, tips, new Set(chosen.map(({ entry }) => entry.id)))
-    await refuseUnsaved(chosen, onRemote, options)
-    const report: DehydrateReport = { ...reportOf(chosen), storeBytes: 0, changed }
-    if (!index || tips.length === 0) return report
-    const plan = async (ghosts: readonly SettledFile[], now: Index) =>
-      planDrop(repo, onRemote.marks, await markNeeded(repo, tips, { index: now, becomeGhosts: new Set(ghosts.map(({ i }) => i)), dropped: spec }))
-    if (options.dryRun) return { ...report, storeBytes: (await plan(chosen, index)).bytes }
-    await markPartial(repo, spec, options.remote)
-    const { placed, left } = await replaceByGhosts(repo, index, chosen)
-    const drop = await plan([], (await readIndex(repo))!)
-    await dropContent(repo, drop)
-    return { ...reportOf(placed), storeBytes: drop.bytes, changed: [...changed, ...left] }
-  })
+  // A transfer counts on what it found here: nothing may go while one runs.
+  return withTransfer(repo, () => withLock(repo, () => dehydrateLocked(repo, spec, options)))
+}
+
+async function dehydrateLocked(repo: Repo, spec: Pathspec, options: DehydrateOptions): Promise<DehydrateReport> {
+  await refuseDuringMerge(repo, (await readCurrentHead(repo)).id)
+  const index = await readIndex(repo)
+  const { hydrated, changed } = await settleFiles(repo, index, spec)
+  const chosen = hydrated.filter(({ entry }) => !matches({ kind: 'none' }, entry.path, entry.size))
+  const tips = await remoteTips(repo, options.remote)
+  const onRemote = await markOnRemote(repo, tips, new Set(chosen.map(({ entry }) => entry.id)))
+  await refuseUnsaved(chosen, onRemote, options)
+  const report: DehydrateReport = { ...reportOf(chosen), storeBytes: 0, changed }
+  if (!index || tips.length === 0) return report
+  const plan = async (ghosts: readonly SettledFile[], now: Index) =>
+    planDrop(repo, onRemote.marks, await markNeeded(repo, tips, { index: now, becomeGhosts: new Set(ghosts.map(({ i }) => i)), dropped: spec }))
+  if (options.dryRun) return { ...report, storeBytes: (await plan(chosen, index)).bytes }
+  await markPartial(repo, spec, options.remote)
+  const { placed, left } = await replaceByGhosts(repo, index, chosen)
+  const drop = await plan([], (await readIndex(repo))!)
+  await dropContent(repo, drop)
+  return { ...reportOf(placed), storeBytes: drop.bytes, changed: [...changed, ...left] }
 }
 
 /** Where it ends half-way, the index says of every file that it may be a ghost, and the next look at it settles that. */
