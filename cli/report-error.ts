@@ -39,6 +39,7 @@ const exitCodeOf: Readonly<Record<string, number>> = {
   'store-unsuitable': exitCodes.io,
   'ref-moved': exitCodes.busy,
   'repository-busy': exitCodes.busy,
+  'transfer-running': exitCodes.busy,
   'bad-key': exitCodes.unexpected,
   'bad-order': exitCodes.unexpected,
   'unexpected': exitCodes.unexpected,
@@ -141,6 +142,9 @@ const errnoHints: Readonly<Record<string, string>> = {
 }
 
 function describeSystemError(error: SystemError): ErrorReport {
+  if (error.syscall === 'uv_cwd') {
+    return { code: 'no-such-directory', message: 'the folder that you are in does not exist any more', hint: 'go to one that does: cd DIR', exitCode: exitCodes.user }
+  }
   const reason = /^[A-Z0-9]+: (.*?)(?:, \w+|$)/.exec(error.message)?.[1] ?? error.message
   const subject = error.path === undefined ? '' : ` '${String(error.path)}'`
   const hint = errnoHints[error.code]

@@ -15,9 +15,9 @@ export class ObjectMarks {
   private readonly packs = new Map<string, Uint8Array>()
 
   /** Marks an object; answers whether it was not marked before. */
-  add(located: Located, packObjects: number): boolean {
+  add(located: Located): boolean {
     let bits = this.packs.get(located.pack)
-    if (!bits) this.packs.set(located.pack, (bits = new Uint8Array(Math.ceil(packObjects / 8))))
+    if (!bits) this.packs.set(located.pack, (bits = new Uint8Array(Math.ceil(located.packObjects / 8))))
     const byte = located.rank >>> 3
     const bit = 1 << (located.rank & 7)
     if (bits[byte]! & bit) return false
@@ -32,9 +32,12 @@ export class ObjectMarks {
 
 export interface ReachOptions {
   signal?: AbortSignal | undefined
+  /** Marks of what was reached before, to which these are added. */
+  marks?: ObjectMarks
   /** Called for each object that is not there or cannot be read; without it the first one throws. */
   onProblem?: (problem: { object: ObjectRef; parent: ObjectRef | undefined; error: DitsError }) => void
-  onObject?: (objects: number) => void
+  /** Called for each object that was not marked before, with how many there were so far. */
+  onObject?: (objects: number, located: Located) => void
   /**
    * The repository is partial: content that is not here is a ghost and no
    * problem. Called for each reference to one.
@@ -53,7 +56,7 @@ export function isContentKind(kind: ObjectKind): boolean {
  * object of the repository, and the objects still to visit.
  */
 export async function markReachable(objects: PackedObjects, roots: Iterable<ObjectRef>, options: ReachOptions = {}): Promise<ObjectMarks> {
-  const marks = new ObjectMarks()
+  const marks = options.marks ?? new ObjectMarks()
   const open: { object: ObjectRef; parent: ObjectRef | undefined }[] = []
   for (const object of roots) open.push({ object, parent: undefined })
   let count = 0
@@ -61,15 +64,16 @@ export async function markReachable(objects: PackedObjects, roots: Iterable<Obje
     options.signal?.throwIfAborted()
     const { object, parent } = next
     try {
-      const located = await locate(objects, object, options)
+      // Most of what is met is a chunk whose index was asked just before: that needs no turn of the event loop.
+      const located = objects.locateNow(object.id) ?? (await locate(objects, object, options))
       if (!located && options.onGhost && isContentKind(object.kind)) {
         options.onGhost(object)
         continue
       }
       if (!located) throw new DitsError('object-missing', `${object.kind} '${object.id}' is missing`)
       if (located.kind !== object.kind) throw new DitsError('object-damaged', `'${object.id}' is a ${located.kind}, not a ${object.kind}`)
-      if (!marks.add(located, (await objects.packs.index(located.pack)).count)) continue
-      options.onObject?.(++count)
+      if (!marks.add(located)) continue
+      options.onObject?.(++count, located)
       if (object.kind === 'chunk') continue
       const isFirst = objects.shallow.has(object.id)
       for (const child of referencesOf(object.kind, await objects.read(object.kind, object.id))) {
@@ -83,7 +87,6 @@ export async function markReachable(objects: PackedObjects, roots: Iterable<Obje
   return marks
 }
 
-/** What is missing in a partial repository is looked for in the packs that are known: listing them again for each would take long. */
 async function locate(objects: PackedObjects, { kind, id }: ObjectRef, { onGhost }: ReachOptions): Promise<Located | undefined> {
-  return onGhost && isContentKind(kind) ? objects.packs.followingMoves(() => objects.packs.locate(id)) : objects.locate(id)
+  return onGhost && isContentKind(kind) ? objects.locateKnown(id) : objects.locate(id)
 }

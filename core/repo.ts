@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { randomBytes } from 'node:crypto'
@@ -15,6 +15,7 @@ import { createRefs, type Refs } from './refs/refs.ts'
 import type { ByteStore } from './store/byte-store.ts'
 import { DiskStore } from './store/disk-store.ts'
 import { acquireFileLock } from './store/file-lock.ts'
+import { noFile } from './store/open-files.ts'
 
 /** What core needs to know of the world, passed in by whoever runs it. */
 export interface Environment {
@@ -31,6 +32,8 @@ export interface Environment {
   /** Text of the user's own configuration and ignore files; '' where there are none. */
   userConfig: string
   userIgnore: string
+  /** The folder in which the person stands, absolute: it is never removed under them. */
+  cwd?: string | undefined
   /** The command as typed, for the operation log. */
   command: string
   /** How the content of files that both sides of a merge changed is merged, where file types allow it. What it names has been stored. */
@@ -76,6 +79,8 @@ const folderName = '.dits'
 const formatKey = 'format'
 const formatText = 'dits repository, format 1\n'
 const lockWaitMs = 60_000
+/** Values that a store would take for absent where they are folders. */
+const valueKeys = [formatKey, 'HEAD', 'config', 'index', 'merge', 'oplog-first']
 
 /** Creates an empty repository in `root` with `branch` as its first branch. Throws `already-a-repository`. */
 export async function initRepo(root: string, options: { branch: string; env: Environment }): Promise<Repo> {
@@ -113,7 +118,7 @@ export function findRepoRoot(start: string): string | undefined {
   }
 }
 
-/** Opens the repository that holds `start`. Throws `not-a-repository` and `unsupported-version`. */
+/** Opens the repository that holds `start`. Throws `not-a-repository`, `unsupported-version` and `store-damaged`. */
 export async function openRepo(start: string, env: Environment): Promise<Repo> {
   const root = findRepoRoot(start)
   if (root === undefined) {
@@ -124,6 +129,10 @@ export async function openRepo(start: string, env: Environment): Promise<Repo> {
 }
 
 async function openStore(root: string, folder: string, store: DiskStore, env: Environment): Promise<Repo> {
+  for (const key of valueKeys) {
+    const place = path.join(folder, key)
+    if (statSync(place, { throwIfNoEntry: false })?.isFile() === false) throw noFile(place)
+  }
   if (!(await holdsRepository(store, folder))) throw unsupportedFormat(folder)
   const own = await store.get('config')
   const config = mergeConfigs([

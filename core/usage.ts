@@ -81,7 +81,7 @@ export interface StoreSize {
   /** Bytes of the packs and of their indexes. */
   packBytes: number
   indexBytes: number
-  /** Everything else: refs, the working-tree index, the operation log, the configuration. */
+  /** Everything else: refs, the working-tree index, the operation log, the configuration, look-up tables. */
   otherBytes: number
 }
 
@@ -118,8 +118,8 @@ export class CostMeter {
     for (let object = open.pop(); object; object = open.pop()) {
       env.signal?.throwIfAborted()
       // What a partial repository lacks costs nothing here, and is no reason to list the packs again.
-      const located = await objects.packs.followingMoves(() => objects.packs.locate(object.id))
-      if (!located || !this.marks.add(located, (await objects.packs.index(located.pack)).count)) continue
+      const located = await objects.locateKnown(object.id)
+      if (!located || !this.marks.add(located)) continue
       const bytes = recordHeaderBytes + indexRowBytes + located.stored
       cost.objects++
       if (object.kind === 'chunk') cost.contentBytes += bytes

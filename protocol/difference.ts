@@ -232,16 +232,12 @@ export class Difference {
   /** Whether an object that is here is gone into for the first time. */
   async #enter(id: Id): Promise<boolean> {
     const located = await this.#locate(id)
-    return located !== undefined && this.#entered.add(located, await this.#objectsIn(located.pack))
+    return located !== undefined && this.#entered.add(located)
   }
 
   /** Where an object is, in the packs that were there when the store was last looked at: much that is asked for is not here. */
   #locate(id: Id): Promise<Located | undefined> {
     return this.#objects.packs.followingMoves(() => this.#objects.packs.locate(id))
-  }
-
-  async #objectsIn(pack: string): Promise<number> {
-    return (await this.#objects.packs.index(pack)).count
   }
 
   /** The object, unless it was given before. Throws `object-damaged` where it is here as another kind. */
@@ -252,7 +248,7 @@ export class Difference {
       this.#missing.add(id)
     } else {
       if (located.kind !== kind) throw new DitsError('object-damaged', `'${id}' is a ${located.kind}, not a ${kind}`)
-      if (!this.#given.add(located, await this.#objectsIn(located.pack))) return undefined
+      if (!this.#given.add(located)) return undefined
     }
     return { kind, id, located }
   }

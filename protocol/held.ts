@@ -20,15 +20,17 @@ export async function heldBits(objects: PackedObjects, shortIds: Uint8Array): Pr
   const order = Uint32Array.from({ length: count }, (_, i) => i).sort((a, b) => Buffer.compare(at(a), at(b)))
   const bits = new Uint8Array(Math.ceil(count / 8))
   await objects.packs.refresh()
-  for (const name of objects.packs.names) {
-    const index = await objects.packs.index(name)
-    let rank = 0
-    for (const i of order) {
-      rank = index.lowerBound(at(i), rank)
-      if (rank === index.count) break
-      if (Buffer.compare(index.idBytes(rank).subarray(0, shortIdBytes), at(i)) === 0) bits[i >>> 3]! |= 1 << (i & 7)
+  await objects.packs.followingMoves(async () => {
+    for (const name of objects.packs.names) {
+      const index = await objects.packs.index(name)
+      let rank = 0
+      for (const i of order) {
+        rank = index.lowerBound(at(i), rank)
+        if (rank === index.count) break
+        if (Buffer.compare(index.idBytes(rank).subarray(0, shortIdBytes), at(i)) === 0) bits[i >>> 3]! |= 1 << (i & 7)
+      }
     }
-  }
+  })
   return bits
 }
 
@@ -36,10 +38,12 @@ export async function heldBits(objects: PackedObjects, shortIds: Uint8Array): Pr
 export async function filterOfAll(objects: PackedObjects): Promise<IdFilter> {
   await objects.packs.refresh()
   const filter = new IdFilter({ keys: await objects.packs.countObjects() })
-  for (const name of objects.packs.names) {
-    const index = await objects.packs.index(name)
-    for (let rank = 0; rank < index.count; rank++) filter.add(index.idBytes(rank))
-  }
+  await objects.packs.followingMoves(async () => {
+    for (const name of objects.packs.names) {
+      const index = await objects.packs.index(name)
+      for (let rank = 0; rank < index.count; rank++) filter.add(index.idBytes(rank))
+    }
+  })
   return filter
 }
 

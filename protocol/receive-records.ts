@@ -87,7 +87,7 @@ function verifyRecord(head: Uint8Array, header: RecordHeader, payload: Uint8Arra
   if (header.codec === 0 && Buffer.compare(hashObject(header.kind, payload), header.id) === 0) return
   const record = Buffer.concat([head, payload])
   try {
-    openRecord(record, { pack: 'received', rank: 0, offset: 0, kind: header.kind, codec: header.codec, stored: header.stored, raw: header.raw }, header.kind, header.id)
+    openRecord(record, { pack: 'received', offset: 0, stored: header.stored }, header.kind, header.id)
   } catch (cause) {
     throw violation(`object '${idFromBytes(header.id)}' is not what its id says: ${String(cause)}`)
   }

@@ -65,12 +65,13 @@ function runsOf(batch: ToSend[]): Run[] {
 
 /** Reads a run; where the pack has gone meanwhile, its objects one by one from wherever they are now. */
 async function readRun(objects: PackedObjects, run: Run): Promise<Uint8Array> {
+  const { generation } = objects.packs
   try {
     const bytes = await objects.readPack(run.pack, run)
     checkRun(run, bytes)
     return bytes
   } catch (error) {
-    if (!(error instanceof DitsError) || error.code !== 'pack-missing' || !(await objects.packs.refresh())) throw error
+    if (!(error instanceof DitsError) || error.code !== 'pack-missing' || !(await objects.packs.haveChangedSince(generation))) throw error
   }
   const parts: Uint8Array[] = []
   for (const { id } of run.items) {

@@ -1,5 +1,5 @@
-import { closeSync, openSync, renameSync, rmSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { closeSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { archivePieces } from '../../core/archive/archive.ts'
 import { pathToText } from '../../core/bytes.ts'
 import { readCommit } from '../../core/changing/head.ts'
@@ -10,7 +10,7 @@ import { DitsError, hasCode } from '../../core/errors.ts'
 import type { Repo } from '../../core/repo.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
-import { formatSize } from '../format.ts'
+import { formatSize, quoteArgument } from '../format.ts'
 import { openOutput } from '../output.ts'
 import { pathFromArgument } from '../raw-arguments.ts'
 import { findEntry } from '../revision-words.ts'
@@ -86,6 +86,10 @@ async function originOf(context: Context, repo: Repo, rev: string): Promise<{ ti
 
 /** Writes a file under another name first, so that no half of an archive is left where it fails. Answers its bytes. */
 async function writeFile(file: string, pieces: AsyncIterable<Uint8Array>): Promise<number> {
+  const folder = dirname(file)
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new DitsError('no-such-path', `there is no folder '${folder}' to write to`, { hint: `make it with: mkdir -p ${quoteArgument(folder)}` })
+  }
   const temporary = `${file}.dits-tmp-${process.pid}`
   const descriptor = openSync(temporary, 'w')
   let bytes = 0

@@ -21,8 +21,10 @@ export const command: Command<ConfigArguments> = {
   summary: 'Show or change settings',
   usage: ['config KEY [VALUE]', 'config --list', 'config --unset KEY'],
   positionals: '[key] [value]',
+  lists: true,
   description: `Settings of this repository lie in .dits/config; with --global, yours for all
-repositories in ~/.config/dits/config. With --json: {key, value, source} a line.
+repositories in ~/.config/dits/config. With --json: {key, value, source} a line;
+with -z a key, a line end and its value, as git has it.
 Keys: user.name, user.email; core.mtimes (record modification times); core.timeonly
 (compare size and time only); gc.grace (days), gc.undo (days).`,
   examples: [['config user.name "Ada"', 'who commits here'], ['config --list', 'everything that is set']],
@@ -51,6 +53,7 @@ async function show(context: Context, global: boolean, key?: string): Promise<nu
   const settings = config.settings().filter((setting) => key === undefined || setting.key === key)
   for (const { key: name, value, source } of settings) {
     if (context.json) context.stdout.json({ key: name, value, source })
+    else if (context.nul) context.stdout.write(`${key === undefined ? `${name}\n` : ''}${value}\0`)
     else context.stdout.line(key === undefined ? `${name} = ${value}` : value)
   }
   return key !== undefined && settings.length === 0 ? 1 : 0

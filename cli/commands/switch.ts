@@ -1,8 +1,9 @@
-import { readCommit, readCurrentHead } from '../../core/changing/head.ts'
+import { readCommit, readCurrentHead, shortRefName } from '../../core/changing/head.ts'
 import { switchTo, wasCutOff, type SwitchReport } from '../../core/changing/switch.ts'
-import { DitsError } from '../../core/errors.ts'
+import { DitsError, hasCode } from '../../core/errors.ts'
 import type { Id } from '../../core/objects/id.ts'
 import type { Head } from '../../core/refs/refs.ts'
+import { nearestName } from '../../core/refs/nearest-name.ts'
 import { previousBranch } from '../../core/refs/earlier-values.ts'
 import { checkRefName } from '../../core/refs/refs.ts'
 import { moveUnbornHead } from '../../core/changing/branches.ts'
@@ -73,10 +74,26 @@ async function destinationOf(repo: Repo, target: string, detach: boolean): Promi
   const branch = target === '@{-1}' ? await previousBranch(repo.oplog, 1) : `refs/heads/${target}`
   const tip = branch === undefined || detach ? undefined : await readBranch(repo, branch)
   if (branch !== undefined && tip) return { id: tip, head: { branch } }
-  const id = await findCommit(repo, target)
+  const id = detach || target === '@{-1}' ? await findCommit(repo, target) : await findOrSuggest(repo, target)
   if (detach || target === '@{-1}') return { id, head: { id } }
   throw new DitsError('not-a-branch', `'${target}' is no branch`, { hint: `go to that version without a branch: dits switch --detach ${target}` })
 }
+
+/** The commit that a word names; where it names none, the branches that come near are, and how to make one. */
+async function findOrSuggest(repo: Repo, target: string): Promise<Id> {
+  try {
+    return await findCommit(repo, target)
+  } catch (error) {
+    if (!hasCode(error, 'unknown-revision')) throw error
+    const names: string[] = []
+    for await (const { name } of repo.refs.list('refs/heads/')) if (names.push(shortRefName(name)) >= suggestedAmongMax) break
+    const near = nearestName(target, names)
+    const make = `dits switch -c ${target}`
+    throw new DitsError('unknown-branch', `there is no branch '${target}'`, { hint: near === undefined ? `make it with: ${make}` : `did you mean '${near}'? To make a new one: ${make}`, cause: error })
+  }
+}
+
+const suggestedAmongMax = 10_000
 
 async function readBranch(repo: Repo, branch: string): Promise<Id | undefined> {
   try {
@@ -96,7 +113,8 @@ function show(context: Context, report: SwitchReport, isNew: boolean): void {
   }
   if (context.quiet) return
   if (!('branch' in before.head) && before.id && before.id !== after.id) context.stdout.line(`Previous HEAD position was ${shortId(before.id)}`)
-  if ('branch' in after.head) context.stdout.line(`Switched to ${isNew ? 'a new ' : ''}branch '${headName(after.head)}'`)
+  if ('branch' in after.head && 'branch' in before.head && before.head.branch === after.head.branch) context.stdout.line(`Already on '${headName(after.head)}'`)
+  else if ('branch' in after.head) context.stdout.line(`Switched to ${isNew ? 'a new ' : ''}branch '${headName(after.head)}'`)
   if (written + removed > 0) context.stdout.line(`${formatAmount(written, 'file')} written, ${removed} removed`)
   if (saved) context.stdout.line('Uncommitted files were replaced; they come back with: dits undo')
 }

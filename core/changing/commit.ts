@@ -37,10 +37,7 @@ export interface CommitReport {
  */
 export async function commitStaged(repo: Repo, options: CommitOptions): Promise<CommitReport> {
   return withLock(repo, async () => {
-    const current = await readCurrentHead(repo)
-    const merge = await readLiveMerge(repo, current.id)
-    if (merge) checkCommittable(merge, options)
-    if (options.amend && !current.commit) throw new DitsError('nothing-to-amend', 'there is no commit to amend yet')
+    const { current, merge } = await checkCommit(repo, options)
     const message = tidyMessage(options.message ?? (options.amend ? current.commit?.message : merge?.message))
     const writer = await openWriter(repo)
     const tree = (await readIndex(repo))?.tree ?? emptyTree((kind, bytes) => writer.write(kind, bytes))
@@ -49,11 +46,6 @@ export async function commitStaged(repo: Repo, options: CommitOptions): Promise<
     const known = parentsOf(current, options.amend === true, merge?.command === 'merge' ? merge.heads : [])
     const parents = isCut ? decodeCommit(await repo.objects.read('commit', current.id!)).parents : known
     const before = options.amend ? await treeOf(repo, known[0]) : current.commit?.tree
-    if (!options.amend && !options.allowEmpty && merge?.command !== 'merge' && (before === undefined ? await isEmptyTree(repo, tree) : before === tree)) {
-      throw new DitsError('nothing-to-commit', 'nothing is staged that is not committed already', {
-        hint: 'stage changes with: dits add FILE…; or see: dits status',
-      })
-    }
     const committer = await committerAfter(repo, repo.objects, known)
     const author = options.author ?? (options.amend ? current.commit!.author : (merge?.author ?? committer))
     const commit: Commit = { tree, parents, author, committer, message }
@@ -62,6 +54,25 @@ export async function commitStaged(repo: Repo, options: CommitOptions): Promise<
     if (isCut) await changeShallow(repo.store, { add: [id] })
     await applyChange(repo, { ...headMove(current, id), merge: merge ? moveOfCommit(merge, id) : {} })
     return { id, commit, branch: current.branch, before }
+  })
+}
+
+/**
+ * Looks whether there is anything to commit, before anybody is asked for a
+ * message. Throws `nothing-to-commit`, `nothing-to-amend`,
+ * `unresolved-conflicts`, `merge-interrupted` and `merge-in-progress`.
+ */
+export async function checkCommit(repo: Repo, options: Pick<CommitOptions, 'amend' | 'allowEmpty'>): Promise<{ current: CurrentHead; merge: MergeState | undefined }> {
+  const current = await readCurrentHead(repo)
+  const merge = await readLiveMerge(repo, current.id)
+  if (merge) checkCommittable(merge, options)
+  if (options.amend && !current.commit) throw new DitsError('nothing-to-amend', 'there is no commit to amend yet')
+  const mayBeSame = options.amend === true || options.allowEmpty === true || merge?.command === 'merge'
+  const tree = (await readIndex(repo))?.tree
+  const isSame = current.commit ? tree === current.commit.tree : tree === undefined || (await isEmptyTree(repo, tree))
+  if (mayBeSame || !isSame) return { current, merge }
+  throw new DitsError('nothing-to-commit', 'nothing is staged that is not committed already', {
+    hint: 'stage changes with: dits add FILE…; or see: dits status',
   })
 }
 

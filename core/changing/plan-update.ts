@@ -13,6 +13,7 @@ import { fileStatOf, kindOfMode, type DiskKind, type FileStat } from '../worktre
 import { isRubbish } from '../worktree/ignore.ts'
 import type { Index } from '../worktree/index-file.ts'
 import { removeLeftovers } from '../worktree/place.ts'
+import { checkSafePath } from '../worktree/safe-name.ts'
 
 /** One path that an update of the working tree changes on disk. */
 export interface Step {
@@ -45,7 +46,7 @@ const fewPaths = 64
  * to the tree `target`, and changes nothing: every path that differs, and what
  * is in the way of one: a file where a folder has to be, and whatever lies in a
  * folder where a file has to be. Throws `would-overwrite` for what may never be
- * removed, which is another repository.
+ * removed, which is another repository, and `unsafe-path`.
  */
 export async function planUpdate(repo: Repo, index: Index | undefined, target: Id, options: PlanOptions): Promise<Step[]> {
   const plan = new Plan(repo, index)
@@ -99,6 +100,8 @@ class Plan {
   }
 
   async add(path: BytePath, before: TreeEntry | undefined, after: TreeEntry | undefined): Promise<void> {
+    // Found out before anything is changed, although placing would refuse it too.
+    if (after) checkSafePath(path)
     const way = this.#wayTo(parentPath(path))
     if (way.is === 'blocked' && after) this.#obstacles.add(way.by)
     const stats = way.is === 'folder' ? lookAt(this.#repo.rootBytes, path) : undefined

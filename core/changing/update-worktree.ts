@@ -14,6 +14,7 @@ import type { FileStat } from '../worktree/file-stat.ts'
 import { decodeIndex, type Index } from '../worktree/index-file.ts'
 import { indexFromTree } from '../worktree/index-tree.ts'
 import { Placer } from '../worktree/place.ts'
+import { createStandingCheck } from '../worktree/standing-folder.ts'
 import { StatPatch } from '../worktree/stat-patch.ts'
 import { isToBeRemoved, planUpdate, type Step } from './plan-update.ts'
 
@@ -75,9 +76,10 @@ export async function updateWorktree(repo: Repo, index: Index | undefined, targe
   const saved = await saveFiles(repo, precious.map((step) => step.path))
   await options.begin?.(saved, steps.length)
   const placer = new Placer(repo.root, { foldsCase })
-  const removed = await removeOld(repo, steps, placer)
+  const isStoodIn = createStandingCheck(repo)
+  const removed = await removeOld(repo, steps, placer, isStoodIn)
   const kept = await foldersKept(repo, steps, target)
-  placer.removeEmptiedFolders((folder) => kept.has(folder))
+  placer.removeEmptiedFolders((folder) => kept.has(folder) || isStoodIn(folder))
   for (const { path, after } of steps) if (after?.kind === 'directory') placer.placeFolder(path)
   const placed = new Map<BytePath, PlacedFile>()
   for (const { path, done, disk, isGhost } of steps) if (done && disk) placed.set(path, { stat: disk.stat, isGhost })
@@ -91,14 +93,14 @@ export async function updateWorktree(repo: Repo, index: Index | undefined, targe
 }
 
 /** Removes what the target does not have, and what stands where it has something of another kind; the deepest first. */
-async function removeOld(repo: Repo, steps: readonly Step[], placer: Placer): Promise<number> {
+async function removeOld(repo: Repo, steps: readonly Step[], placer: Placer, isStoodIn: (folder: BytePath) => boolean): Promise<number> {
   const going = steps.filter(isToBeRemoved).sort((a, b) => (a.path < b.path ? 1 : -1))
   let removed = 0
   for (const [i, { path, before, after, disk }] of going.entries()) {
     if (i % removalsPerTurn === 0) await setImmediate()
     repo.env.signal?.throwIfAborted()
-    if (disk?.kind === 'directory') placer.removeFolder(path)
-    else placer.removeFile(path)
+    if (disk?.kind !== 'directory') placer.removeFile(path)
+    else if (after || !isStoodIn(path)) placer.removeFolder(path)
     if (disk?.kind !== 'directory' && before && !after) removed++
   }
   return removed

@@ -1,4 +1,4 @@
-import { ftruncateSync, writeSync, writevSync } from 'node:fs'
+import { ftruncateSync, writeSync } from 'node:fs'
 import type { BytePath } from '../bytes.ts'
 import type { Id } from '../objects/id.ts'
 import type { EntryContent } from '../objects/tree-entry.ts'
@@ -30,8 +30,7 @@ export interface CheckedOut {
   isLeft?: true
 }
 
-const piecesMax = 512
-const pendingBytesMax = 4 * 1024 * 1024
+const outputBytes = 1024 * 1024
 /** Runs of zeros at least this long become holes where the file system has them. */
 const holeBytesMin = 16 * 1024
 const zeros = Buffer.alloc(1024 * 1024)
@@ -47,6 +46,7 @@ export class FileWriter {
   private readonly placer: Placer
   private readonly content: ContentReader
   private readonly onBytes: (bytes: number) => void
+  private readonly memory = Buffer.allocUnsafeSlow(outputBytes)
 
   constructor(placer: Placer, content: ContentReader, onBytes: (bytes: number) => void) {
     this.placer = placer
@@ -78,11 +78,11 @@ export class FileWriter {
   }
 
   private async fill(fd: number, job: CheckoutJob): Promise<void> {
-    const output = new SparseOutput(fd)
-    for await (const piece of this.content.stream(job)) {
+    const output = new SparseOutput(fd, this.memory)
+    await this.content.give(job, (piece) => {
       output.write(piece)
       this.onBytes(piece.length)
-    }
+    })
     output.end()
   }
 }
@@ -94,13 +94,14 @@ function isSameFile(seen: FileStat, now: FileStat | undefined): boolean {
 /** Gathers pieces into few system calls, and leaves holes where long runs of zeros stand. */
 class SparseOutput {
   private readonly fd: number
-  private pieces: Uint8Array[] = []
-  private pendingBytes = 0
+  private readonly memory: Uint8Array
+  private filled = 0
   private position = 0
   private endsInHole = false
 
-  constructor(fd: number) {
+  constructor(fd: number, memory: Uint8Array) {
     this.fd = fd
+    this.memory = memory
   }
 
   write(piece: Uint8Array): void {
@@ -110,9 +111,14 @@ class SparseOutput {
       this.endsInHole = true
       return
     }
-    this.pieces.push(piece)
-    this.pendingBytes += piece.length
-    if (this.pieces.length >= piecesMax || this.pendingBytes >= pendingBytesMax) this.flush()
+    for (let taken = 0; taken < piece.length; ) {
+      const part = piece.subarray(taken, taken + this.memory.length - this.filled)
+      this.memory.set(part, this.filled)
+      this.filled += part.length
+      taken += part.length
+      if (this.filled === this.memory.length) this.flush()
+    }
+    if (piece.length > 0) this.endsInHole = false
   }
 
   end(): void {
@@ -121,17 +127,13 @@ class SparseOutput {
   }
 
   private flush(): void {
-    if (this.pieces.length === 0) return
-    const written = writevSync(this.fd, this.pieces, this.position)
-    // A disk that fills up takes a part first, and fails on the rest when it is offered again.
-    if (written < this.pendingBytes) writeAll(this.fd, Buffer.concat(this.pieces).subarray(written), this.position + written)
-    this.position += this.pendingBytes
-    this.pieces = []
-    this.pendingBytes = 0
-    this.endsInHole = false
+    writeAll(this.fd, this.memory.subarray(0, this.filled), this.position)
+    this.position += this.filled
+    this.filled = 0
   }
 }
 
+/** A disk that fills up takes a part first, and fails on the rest when it is offered again. */
 function writeAll(fd: number, bytes: Uint8Array, position: number): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, position + done)
 }

@@ -1,9 +1,8 @@
 import { walkCommits } from '../history/walk.ts'
 import { readCommit } from '../history/paint.ts'
-import { idToBytes, type Id } from '../objects/id.ts'
+import type { Id } from '../objects/id.ts'
 import { referencesOf } from '../objects/references.ts'
 import { diffTrees } from '../objects/tree-walk.ts'
-import type { Located } from '../pack/pack-set.ts'
 import { markReachable, ObjectMarks, type ObjectRef } from '../reachable.ts'
 import type { Repo } from '../repo.ts'
 import type { Pathspec } from '../staging/pathspec.ts'
@@ -25,13 +24,14 @@ export async function remoteTips(repo: Repo, remote: string | undefined): Promis
  * is remembered.
  */
 export async function markOnRemote(repo: Repo, tips: readonly Id[], asked: ReadonlySet<Id>): Promise<{ marks: ObjectMarks; has(id: Id): Promise<boolean> }> {
+  await repo.objects.packs.proveLookups()
   const elsewhere = new Set<Id>()
   const marks = await markReachable(repo.objects, tips.map((id): ObjectRef => ({ kind: 'commit', id })), {
     signal: repo.env.signal,
     onObject: (objects) => repo.env.onProgress?.({ task: 'marking', bytes: 0, files: objects }),
     onGhost: isPartial(repo) ? ({ id }) => void (asked.has(id) && elsewhere.add(id)) : undefined,
   })
-  const has = async (id: Id) => elsewhere.has(id) || (await copiesOf(repo, id)).some(({ pack, rank }) => marks.has(pack, rank))
+  const has = async (id: Id) => elsewhere.has(id) || (await repo.objects.packs.locateAll(id)).some(({ pack, rank }) => marks.has(pack, rank))
   return { marks, has }
 }
 
@@ -66,19 +66,9 @@ async function markContent(repo: Repo, marks: ObjectMarks, { content, id }: Pick
   const open: ObjectRef[] = [{ kind: content, id }]
   for (let object = open.pop(); object; object = open.pop()) {
     repo.env.signal?.throwIfAborted()
-    const copies = await copiesOf(repo, object.id)
+    const copies = await repo.objects.packs.locateAll(object.id)
     let isNew = false
-    for (const copy of copies) isNew = marks.add(copy, (await repo.objects.packs.index(copy.pack)).count) || isNew
+    for (const copy of copies) isNew = marks.add(copy) || isNew
     if (isNew && object.kind !== 'chunk') open.push(...referencesOf(object.kind, await repo.objects.read(object.kind, object.id)))
   }
-}
-
-async function copiesOf(repo: Repo, id: Id): Promise<Located[]> {
-  const copies: Located[] = []
-  for (const pack of repo.objects.packs.names) {
-    const index = await repo.objects.packs.index(pack)
-    const rank = index.find(idToBytes(id))
-    if (rank >= 0) copies.push({ ...index.row(rank), pack, rank })
-  }
-  return copies
 }

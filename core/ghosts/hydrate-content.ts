@@ -70,9 +70,8 @@ async function isListHere(objects: PackedObjects, node: ListNode): Promise<boole
   return true
 }
 
-/** Looks only in the packs that are known: what is missing in a partial repository is no reason to list them again. */
 async function isHere(objects: PackedObjects, id: Id): Promise<boolean> {
-  return id === emptyChunk || (await objects.packs.followingMoves(() => objects.packs.locate(id))) !== undefined
+  return id === emptyChunk || (await objects.locateKnown(id)) !== undefined
 }
 
 async function readBelow(objects: PackedObjects, id: Id, level: number): Promise<ListNode> {

@@ -72,9 +72,14 @@ export async function pushStash(repo: Repo, options: StashOptions): Promise<Stas
     const ref = nextStashName(await listStashRefs(repo.refs))
     const staged = { before: index.tree, after: trees.target }
     const disk = trees.onDisk.tree ? { before: trees.onDisk.tree, after: trees.target } : undefined
-    await recordChange(repo, { refs: [{ name: ref, after: id }], index: staged, worktree: true, disk })
-    await repo.refs.move(ref, undefined, id)
-    const update = await updateWorktree(repo, trees.onDisk, trees.target, { policy: 'refuse' })
+    const update = await updateWorktree(repo, trees.onDisk, trees.target, {
+      policy: 'refuse',
+      // Only once nothing is in the way, or a refusal would leave an entry behind.
+      begin: async () => {
+        await recordChange(repo, { refs: [{ name: ref, after: id }], index: staged, worktree: true, disk })
+        await repo.refs.move(ref, undefined, id)
+      },
+    })
     await makeChange(repo, { index: { ...staged, bytes: update.index } })
     return { ref, id, message, files: new Set([...work.tracked, ...edits].map(({ path }) => path)).size, untracked: work.untracked.length }
   })

@@ -170,6 +170,11 @@ export class PackIndex {
     return Uint32Array.from(offsets.keys()).sort((a, b) => offsets[a]! - offsets[b]!)
   }
 
+  /** The first four bytes of an id as a number, big-endian. */
+  prefix(rank: number): number {
+    return this.bytes.readUInt32BE(this.columns.ids + rank * 32)
+  }
+
   idBytes(rank: number): Uint8Array {
     const at = this.columns.ids + rank * 32
     return this.bytes.subarray(at, at + 32)

@@ -10,7 +10,7 @@ import { readDiskClock } from '../worktree/disk.ts'
 import { decodeIndex, type Index, type IndexEntry } from '../worktree/index-file.ts'
 import { IndexUpdate } from '../worktree/index-update.ts'
 import type { WorkChange } from '../worktree/status.ts'
-import { checkNames, UnmatchedPatterns } from './add-names.ts'
+import { checkNames, UnmatchedPatterns, type IgnoredName } from './add-names.ts'
 import { findChanges } from './changes.ts'
 import type { Pathspec } from './pathspec.ts'
 import { storeFiles } from './store-files.ts'
@@ -42,7 +42,7 @@ export interface AddReport {
   /** Files that could not be read; everything else was staged. */
   failures: IngestFailure[]
   /** Names that were given and are ignored; everything else was staged. */
-  ignored: BytePath[]
+  ignored: IgnoredName[]
 }
 
 /**

@@ -48,6 +48,12 @@ export interface ByteStore {
 export interface ByteRange {
   offset: number
   length: number
+  /**
+   * Memory that may be filled and handed back, for whoever reads much and is
+   * done with one range before the next: fresh memory costs more than reading.
+   * A store need not use it.
+   */
+  into?: Uint8Array
 }
 
 export interface Stored {
