@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { transportContract } from '../test/contracts/transport.ts'
 import type { StreamHandler } from './transport.ts'
 import { loadWebTransport } from './webtransport-client.ts'
@@ -51,6 +51,20 @@ async function open(handler: StreamHandler) {
 transportContract('WebTransport over streams of this process', open)
 
 describe('a WebTransport session', () => {
+  afterEach(() => void vi.useRealTimers())
+
+  it('is kept open by datagrams while nobody has anything to say, and only while it is open', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    const sent: Uint8Array[] = []
+    const datagrams = { writable: new WritableStream<Uint8Array>({ write: (bytes) => void sent.push(bytes) }) }
+    const connection = await connectWebTransport({ ...createSessions().client, datagrams }, 'server')
+    await vi.advanceTimersByTimeAsync(35_000)
+    expect(sent.map(({ length }) => length)).toEqual([1, 1, 1])
+    await connection.close()
+    await vi.advanceTimersByTimeAsync(35_000)
+    expect(sent.length).toBe(3)
+  })
+
   it('is no connection where it is not established', async () => {
     const { client } = createSessions()
     const failing = { ...client, ready: Promise.reject(new Error('Opening handshake failed.')), closed: Promise.reject(new Error('the same')) }
