@@ -143,7 +143,7 @@ function ingestStage({ folder, files, scratch }: Sample, threads: number, prepar
   const run = async (): Promise<StageResult> => {
     const store = await DiskStore.open(scratch)
     const packs = await PackSet.open(store)
-    const results = ingestFiles(jobs, { root: pathFromText(folder), store, storeFolder: scratch, packs, sessionName: 'bench', threads, withTimes: false })
+    const results = ingestFiles(jobs, { root: pathFromText(folder), store, storeFolder: scratch, packs, sessionName: 'bench', threads, withTimes: false, startedMs: Infinity })
     let next = await results.next()
     while (!next.done) next = await results.next()
     await store.close()

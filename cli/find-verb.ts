@@ -8,6 +8,18 @@ export const aliases: Readonly<Record<string, string>> = {
   st: 'status',
 }
 
+/** What people type who know another program, and the verbs that do it here. */
+const meanings: Readonly<Record<string, string>> = {
+  delete: 'rm',
+  history: 'log',
+  list: 'ls-files',
+  move: 'mv',
+  remove: 'rm',
+  rename: 'mv',
+  save: 'commit',
+  unstage: 'restore --staged',
+}
+
 /** The verb that a word means. */
 export function verbOf(word: string): string {
   return Object.hasOwn(aliases, word) ? aliases[word]! : word
@@ -15,10 +27,11 @@ export function verbOf(word: string): string {
 
 /** Verbs that someone may have meant by `word`, best first; few, and none that is far off. */
 export function similarVerbs(word: string, verbs: readonly VerbRow[]): string[] {
+  if (Object.hasOwn(meanings, word)) return [meanings[word]!]
   const scored = verbs
     .filter(({ hidden }) => !hidden)
     .map(({ name }) => ({ name, distance: name.startsWith(word) && word.length > 1 ? 0 : editDistance(word, name) }))
-    .filter(({ name, distance }) => distance <= Math.max(1, Math.floor(Math.min(word.length, name.length) / 3) + 1) && distance < name.length)
+    .filter(({ name, distance }) => distance <= Math.max(1, Math.floor(Math.min(word.length, name.length) / 3)) && distance < name.length)
     .sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1))
   return scored.filter(({ distance }) => distance === scored[0]!.distance).map(({ name }) => name).slice(0, 4)
 }

@@ -16,7 +16,8 @@ export function overviewText(verbs: readonly VerbRow[], colors: Colors): string 
 
 Usage: dits [-C DIR] [--json] [-q | --quiet] [-v | --verbose] [--no-color] VERB [ARGUMENTS]
 
-${groups.join('')}'dits help VERB' explains one of them, 'dits VERB --help' does too.
+${groups.join('')}'dits help VERB' explains one of them, 'dits VERB --help' does too; 'dits help ignore' and
+'dits help attributes' explain the files that set rules for others.
 `
 }
 

@@ -26,6 +26,7 @@ export async function describeWorld(context: Context): Promise<CoreEnvironment> 
     author: { name: environment.authorName, email: environment.authorEmail },
     userConfig: await readIfThere(environment.configFile),
     userIgnore: await readIfThere(join(folder, 'ignore')),
+    cwd: context.cwd,
     command: context.commandLine,
     signal: context.signal,
     onProgress: showProgress(context),

@@ -55,6 +55,11 @@ describe('an error', () => {
     expect(describeError(full)).toMatchObject({ message: 'cannot write: no space left on device', exitCode: 4, hint: expect.stringContaining('free some space') })
   })
 
+  it('of a folder that is gone says so', () => {
+    const gone = Object.assign(new Error('ENOENT: process.cwd failed'), { code: 'ENOENT', errno: -2, syscall: 'uv_cwd' })
+    expect(describeError(gone)).toMatchObject({ code: 'no-such-directory', exitCode: 2 })
+  })
+
   it('of an interruption is one', () => {
     expect(describeError(AbortSignal.abort().reason)).toMatchObject({ code: 'interrupted', exitCode: 130 })
   })

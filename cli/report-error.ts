@@ -29,10 +29,20 @@ const exitCodeOf: Readonly<Record<string, number>> = {
   'value-too-large': exitCodes.damaged,
   'connection-failed': exitCodes.io,
   'connection-lost': exitCodes.io,
+  'peer-silent': exitCodes.io,
+  'protocol-violation': exitCodes.io,
+  'server-failure': exitCodes.io,
+  'store-denied': exitCodes.io,
   'store-io': exitCodes.io,
+  'store-missing': exitCodes.io,
+  'store-outcome-unknown': exitCodes.busy,
   'store-read-only': exitCodes.io,
+  'store-refused': exitCodes.io,
+  'store-unreachable': exitCodes.io,
+  'store-unsuitable': exitCodes.io,
   'ref-moved': exitCodes.busy,
   'repository-busy': exitCodes.busy,
+  'transfer-running': exitCodes.busy,
   'bad-key': exitCodes.unexpected,
   'bad-order': exitCodes.unexpected,
   'unexpected': exitCodes.unexpected,
@@ -135,6 +145,9 @@ const errnoHints: Readonly<Record<string, string>> = {
 }
 
 function describeSystemError(error: SystemError): ErrorReport {
+  if (error.syscall === 'uv_cwd') {
+    return { code: 'no-such-directory', message: 'the folder that you are in does not exist any more', hint: 'go to one that does: cd DIR', exitCode: exitCodes.user }
+  }
   const reason = /^[A-Z0-9]+: (.*?)(?:, \w+|$)/.exec(error.message)?.[1] ?? error.message
   const subject = error.path === undefined ? '' : ` '${String(error.path)}'`
   const hint = errnoHints[error.code]

@@ -117,7 +117,7 @@ export async function commitRange(repo: Repo, words: readonly string[]): Promise
 
 /**
  * What a word names that stands for content: `REV:PATH` (PATH from the root,
- * or from here where it starts with './' or '../'), `:PATH` for what is
+ * or from here where it starts with './' or '../', or absolute), `:PATH` for what is
  * staged, a revision, or a path of the last commit. Throws `unknown-path`,
  * and what `parseRevision` throws.
  */
@@ -142,7 +142,7 @@ export async function findContent(context: Context, repo: Repo, word: string): P
 
 /** What stands at a path of a version; no version means what is staged. */
 async function contentAt(context: Context, repo: Repo, version: string, name: string): Promise<Revision> {
-  const isRelative = /^\.\.?(\/|$)/.test(name)
+  const isRelative = /^\.\.?(\/|$)/.test(name) || name.startsWith(`${repo.root}/`)
   const path = isRelative ? pathOf(context, repo, name) : resolvePath(pathFromArgument(name), rootPath)
   const tree = version === '' ? (await readIndex(repo))?.tree : await treeOfVersion(repo, version)
   const entry = tree && (await entryAtPath(repo.objects, tree, path))

@@ -1,5 +1,7 @@
-import { relative } from 'node:path'
-import { pathFromText, type BytePath } from '../core/bytes.ts'
+import { realpathSync } from 'node:fs'
+import { posix, relative } from 'node:path'
+import { pathFromText, pathToFs, rootPath, type BytePath } from '../core/bytes.ts'
+import { DitsError, isErrno } from '../core/errors.ts'
 import type { Id } from '../core/objects/id.ts'
 import { parseCommit, parseRevision, type Revision, type RevisionContext } from '../core/refs/rev-parse.ts'
 import { shortRefName } from '../core/changing/head.ts'
@@ -41,17 +43,44 @@ export function headName(head: Head): string {
   return 'branch' in head ? shortRefName(head.branch) : shortId(head.id)
 }
 
+/** An absolute path with the links on its way followed, but not the one that it may be itself; `undefined` where nothing is. */
+function realPlace(path: string): string | undefined {
+  try {
+    return `${realpathSync(pathToFs(posix.dirname(path)), { encoding: 'buffer' }).toString('latin1')}/${posix.basename(path)}`
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES')) return undefined
+    throw error
+  }
+}
+
 /** The folder in which the person stands, from the root. */
 export function prefixOf(context: Context, repo: Repo): BytePath {
   return pathFromText(relative(repo.root, context.cwd))
 }
 
 export function pathspecOf(context: Context, repo: Repo, names: readonly string[] | undefined): Pathspec {
-  return parsePathspec((names ?? []).map(pathFromArgument), prefixOf(context, repo))
+  return parsePathspec((names ?? []).map((name) => nameInTree(repo, name)), prefixOf(context, repo))
 }
 
 export function pathOf(context: Context, repo: Repo, name: string): BytePath {
-  return resolvePath(pathFromArgument(name), prefixOf(context, repo))
+  return resolvePath(nameInTree(repo, name), prefixOf(context, repo))
+}
+
+/** Whether the name of a branch or tag is one of those that patterns such as 'shots/*' speak of; all are where there is none. */
+export function nameFilter(patterns: readonly string[]): (name: string) => boolean {
+  const spec = parsePathspec(patterns.map(pathFromText), rootPath)
+  return (name) => spec.matches(pathFromText(name))
+}
+
+/** What is typed as an absolute path, as `:/` and the path from the root. Throws `outside-repository`. */
+export function nameInTree(repo: Repo, name: string): BytePath {
+  const given = pathFromArgument(name)
+  if (!given.startsWith('/')) return given
+  const root = repo.rootBytes === '/' ? '' : repo.rootBytes
+  const path = posix.normalize(given).replace(/(?<=.)\/$/, '')
+  // The way there may lead through a link, and the root is known by the way without.
+  for (const place of [path, realPlace(path)]) if (place === root || place?.startsWith(`${root}/`)) return `:${place.slice(root.length) || '/'}` as BytePath
+  throw new DitsError('outside-repository', `'${name}' is outside the repository`, { hint: `the repository is '${repo.root}'` })
 }
 
 /** The path as seen from the folder in which the person stands: with '../' where it is elsewhere, '.' for that folder itself. */
@@ -60,7 +89,7 @@ export function seenFrom(prefix: BytePath, path: BytePath): BytePath {
   const [here, there] = [prefix.split('/'), path.split('/')]
   let shared = 0
   while (shared < here.length && here[shared] === there[shared]) shared++
-  return ('../'.repeat(here.length - shared) + there.slice(shared).join('/') || '.') as BytePath
+  return ([...here.slice(shared).map(() => '..'), ...there.slice(shared)].join('/') || '.') as BytePath
 }
 
 /** Up to this many objects, all indexes are at hand, and asking for a prefix costs next to nothing. */

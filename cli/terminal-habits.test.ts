@@ -51,6 +51,8 @@ describe('a verb that was mistyped', () => {
     ['check', ['checkout']],
     ['sta', ['stash', 'status']],
     ['xyzzy', []],
+    ['push', []],
+    ['remove', ['rm']],
     ['a', []],
   ])('%s may have been %j', (word, names) => {
     expect(similarVerbs(word, verbs)).toEqual(names)

@@ -1,19 +1,25 @@
 import blake from '@napi-rs/blake-hash'
 
-/** BLAKE3-256 over the library that measured fastest; the only file that imports it. */
+/**
+ * BLAKE3-256 over the library that measured fastest; the only file that imports it.
+ *
+ * The library's digests are taken as text: a buffer of its own making costs
+ * more than hashing a small chunk does, once to make and once to collect
+ * (measured: 1.55 µs a call, and 0.6 with the text turned into bytes here).
+ */
 
 const { Blake3Hasher } = blake
 /** The library takes any bytes; its types say Buffer. */
-const hashBytes = blake.blake3 as (bytes: Uint8Array) => Buffer
+const hashText = blake.blake3UrlSafeBase64 as (bytes: Uint8Array) => string
 
 /** The plain BLAKE3 of `bytes`: 32 bytes. What `b3sum` prints for the same bytes. */
 export function blake3(bytes: Uint8Array): Uint8Array {
-  return hashBytes(bytes)
+  return Buffer.from(hashText(bytes), 'base64url')
 }
 
 /** The plain BLAKE3 of `bytes` as 64 lowercase hex digits. */
 export function blake3Text(bytes: Uint8Array): string {
-  return hashBytes(bytes).toString('hex')
+  return Buffer.from(hashText(bytes), 'base64url').toString('hex')
 }
 
 /** A running BLAKE3. `digest` gives 32 bytes and may be called once; `reset` starts over. */
@@ -36,7 +42,7 @@ export function createDerivedBlake3(context: string): RunningHash {
 function wrap(hasher: InstanceType<typeof Blake3Hasher>): RunningHash {
   return {
     update: (bytes) => void hasher.update(bytes as Buffer),
-    digest: () => hasher.digestBuffer(),
+    digest: () => Buffer.from(hasher.digest(), 'hex'),
     reset: () => hasher.reset(),
   }
 }

@@ -33,6 +33,14 @@ export const packBytesTarget = 64 * MiB
 export const packBytesMax = 1024 * MiB
 /** Records in one pack. */
 export const packRecordsMax = 1 << 20
+/** Packs that one look-up table may speak of: their numbers have 16 bits. */
+export const lookupPacksMax = 1 << 16
+/** Rows of one look-up table, which are gathered in memory at 8 bytes each. */
+export const lookupRowsMax = 1 << 22
+/** Rows of all look-up tables that one command may take into memory, for all its threads together. */
+export const lookupSharedBytesMax = 128 * MiB
+/** Packs that no look-up table speaks of before one is made for them: each of these is asked by itself. */
+export const unlistedPacksMax = 32
 /** Read buffer of the ingest and checkout pipelines. */
 export const readBytes = 2 * MiB
 /** Memory that the table of known chunks may take; beyond it the sorted indexes answer. */

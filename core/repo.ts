@@ -1,18 +1,21 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { pathFromText, type BytePath } from './bytes.ts'
 import { mergeConfigs, parseConfig, type Config } from './config.ts'
 import { DitsError } from './errors.ts'
+import { createSupply, type ContentSource, type ContentSupply } from './ghosts/content-source.ts'
 import type { ContentMerger } from './history/merge-trees.ts'
 import { createOpLog, type OpLog } from './oplog.ts'
 import type { Person } from './objects/commit.ts'
 import { beginWriting, PackedWriter } from './pack/packed-writer.ts'
 import { PackedObjects } from './pack/packed-objects.ts'
 import { createRefs, type Refs } from './refs/refs.ts'
+import type { ByteStore } from './store/byte-store.ts'
 import { DiskStore } from './store/disk-store.ts'
 import { acquireFileLock } from './store/file-lock.ts'
+import { noFile } from './store/open-files.ts'
 
 /** What core needs to know of the world, passed in by whoever runs it. */
 export interface Environment {
@@ -29,10 +32,14 @@ export interface Environment {
   /** Text of the user's own configuration and ignore files; '' where there are none. */
   userConfig: string
   userIgnore: string
+  /** The folder in which the person stands, absolute: it is never removed under them. */
+  cwd?: string | undefined
   /** The command as typed, for the operation log. */
   command: string
   /** How the content of files that both sides of a merge changed is merged, where file types allow it. What it names has been stored. */
   mergeContent?: ((repo: Repo) => ContentMerger) | undefined
+  /** Reaches whoever has the content that a partial repository lacks; called when it is first needed. */
+  openContentSource?: (() => Promise<ContentSource>) | undefined
   signal?: AbortSignal | undefined
   onProgress?: ((progress: Progress) => void) | undefined
   /** Called with what a person should know, though the command goes on. */
@@ -63,6 +70,8 @@ export interface Repo {
   readonly oplog: OpLog
   /** Defaults, then the user's, then the repository's own configuration. */
   readonly config: Config
+  /** Where content comes from that is not here. */
+  readonly content: ContentSupply
   readonly env: Environment
 }
 
@@ -70,6 +79,8 @@ const folderName = '.dits'
 const formatKey = 'format'
 const formatText = 'dits repository, format 1\n'
 const lockWaitMs = 60_000
+/** Values that a store would take for absent where they are folders. */
+const valueKeys = [formatKey, 'HEAD', 'config', 'index', 'merge', 'oplog-first']
 
 /** Creates an empty repository in `root` with `branch` as its first branch. Throws `already-a-repository`. */
 export async function initRepo(root: string, options: { branch: string; env: Environment }): Promise<Repo> {
@@ -79,11 +90,24 @@ export async function initRepo(root: string, options: { branch: string; env: Env
   }
   await mkdir(folder, { recursive: true })
   const store = await DiskStore.open(folder)
-  await createRefs(store).writeHead({ branch: `refs/heads/${options.branch}` })
-  await store.put('config', Buffer.from(''), { if: 'absent' })
-  // Last, because this is what makes the folder a repository.
-  await store.put(formatKey, Buffer.from(formatText), { if: 'absent' })
+  await initStore(store, options.branch)
   return openStore(root, folder, store, options.env)
+}
+
+/** Makes an empty repository of a store that holds none, with `branch` ('main') as its first branch. Again after a crash it does the rest. */
+export async function initStore(store: ByteStore, branch: string): Promise<void> {
+  await createRefs(store).writeHead({ branch: `refs/heads/${branch}` })
+  await store.put('config', Buffer.from(''), { if: 'absent' })
+  // Last, because this is what makes it a repository.
+  await store.put(formatKey, Buffer.from(formatText), { if: 'absent' })
+}
+
+/** Whether a store holds a repository. Throws `unsupported-version` where it is of a format that this dits does not read; `subject` is what people call it. */
+export async function holdsRepository(store: ByteStore, subject: string): Promise<boolean> {
+  const format = await store.get(formatKey)
+  if (format === undefined) return false
+  if (Buffer.from(format.bytes).toString() !== formatText) throw unsupportedFormat(subject)
+  return true
 }
 
 /** The root of the repository that holds `start`; `undefined` where none does. */
@@ -94,7 +118,7 @@ export function findRepoRoot(start: string): string | undefined {
   }
 }
 
-/** Opens the repository that holds `start`. Throws `not-a-repository` and `unsupported-version`. */
+/** Opens the repository that holds `start`. Throws `not-a-repository`, `unsupported-version` and `store-damaged`. */
 export async function openRepo(start: string, env: Environment): Promise<Repo> {
   const root = findRepoRoot(start)
   if (root === undefined) {
@@ -105,10 +129,11 @@ export async function openRepo(start: string, env: Environment): Promise<Repo> {
 }
 
 async function openStore(root: string, folder: string, store: DiskStore, env: Environment): Promise<Repo> {
-  const format = await store.get(formatKey)
-  if (format === undefined || Buffer.from(format.bytes).toString() !== formatText) {
-    throw new DitsError('unsupported-version', `'${folder}' is not of a format that this dits reads`, { hint: 'use a newer dits' })
+  for (const key of valueKeys) {
+    const place = path.join(folder, key)
+    if (statSync(place, { throwIfNoEntry: false })?.isFile() === false) throw noFile(place)
   }
+  if (!(await holdsRepository(store, folder))) throw unsupportedFormat(folder)
   const own = await store.get('config')
   const config = mergeConfigs([
     parseConfig(env.userConfig, 'user configuration'),
@@ -123,11 +148,18 @@ async function openStore(root: string, folder: string, store: DiskStore, env: En
     refs: createRefs(store),
     oplog: createOpLog(store),
     config,
+    content: createSupply(env.openContentSource),
     env,
   }
 }
 
+function unsupportedFormat(subject: string): DitsError {
+  return new DitsError('unsupported-version', `'${subject}' is not of a format that this dits reads`, { hint: 'use a newer dits' })
+}
+
+/** Closes a repository and, where it was opened, what content came from. */
 export async function closeRepo(repo: Repo): Promise<void> {
+  await repo.content.close()
   await repo.store.close()
 }
 
@@ -144,7 +176,7 @@ export async function withLock<T>(repo: Repo, work: () => Promise<T>, options: {
   })
   try {
     // Whoever held the lock before may have removed packs: what was listed then is not there to rely on.
-    await repo.objects.packs.refresh()
+    await repo.objects.refresh()
     return await work()
   } finally {
     lock.release()

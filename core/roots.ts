@@ -7,7 +7,10 @@ import { readIndex } from './staging/stage.ts'
 import { objectsOfMove, objectsOfState, readMergeState } from './merging/merge-state.ts'
 
 /** An object that keeps everything it reaches. */
-export type Root = ObjectRef
+export interface Root extends ObjectRef {
+  /** True where nothing but the operation log refers to it. */
+  undoOnly: boolean
+}
 
 /**
  * Everything that a repository refers to: refs, a detached HEAD, what is
@@ -17,7 +20,8 @@ export type Root = ObjectRef
  */
 export async function findRoots(repo: Repo, onProblem?: (error: DitsError) => void): Promise<Root[]> {
   const roots = new Map<Id, Root>()
-  const add = (kind: Root['kind'], id: Id | undefined) => void (id && roots.set(id, { kind, id }))
+  let undoOnly = false
+  const add = (kind: Root['kind'], id: Id | undefined) => void (id && !roots.has(id) && roots.set(id, { kind, id, undoOnly }))
   const guarded = async (work: () => Promise<void>) => {
     try {
       await work()
@@ -40,6 +44,7 @@ export async function findRoots(repo: Repo, onProblem?: (error: DitsError) => vo
     const merge = await readMergeState(repo)
     for (const { kind, id } of merge ? objectsOfState(merge) : []) add(kind, id)
   })
+  undoOnly = true
   await guarded(async () => {
     for await (const operation of repo.oplog.newestFirst()) {
       for (const move of operation.refs) for (const id of [move.before, move.after]) await addTip(id)

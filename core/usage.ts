@@ -81,7 +81,7 @@ export interface StoreSize {
   /** Bytes of the packs and of their indexes. */
   packBytes: number
   indexBytes: number
-  /** Everything else: refs, the working-tree index, the operation log, the configuration. */
+  /** Everything else: refs, the working-tree index, the operation log, the configuration, look-up tables. */
   otherBytes: number
 }
 
@@ -117,8 +117,9 @@ export class CostMeter {
     const open = [...roots]
     for (let object = open.pop(); object; object = open.pop()) {
       env.signal?.throwIfAborted()
-      const located = await objects.locate(object.id)
-      if (!located || !this.marks.add(located, (await objects.packs.index(located.pack)).count)) continue
+      // What a partial repository lacks costs nothing here, and is no reason to list the packs again.
+      const located = await objects.locateKnown(object.id)
+      if (!located || !this.marks.add(located)) continue
       const bytes = recordHeaderBytes + indexRowBytes + located.stored
       cost.objects++
       if (object.kind === 'chunk') cost.contentBytes += bytes

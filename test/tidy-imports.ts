@@ -22,11 +22,15 @@ const layers: Readonly<Record<string, readonly string[]>> = {
 
 /** The one file through which each outside library enters. Types may be imported anywhere. */
 export const libraryDoors: Readonly<Record<string, string>> = {
+  '@aws-sdk/client-s3': 'server/s3-store.ts',
   '@dits/fastcdc': 'core/ingest/file-ingester.ts',
   '@moq/web-transport': 'protocol/webtransport-client.ts',
   '@napi-rs/blake-hash': 'core/hash.ts',
+  '@peculiar/x509': 'server/certificate.ts',
   'ignore': 'core/worktree/patterns.ts',
   'msgpackr': 'core/objects/record.ts',
+  'pino': 'server/log.ts',
+  'prom-client': 'server/metrics.ts',
   'ws': 'protocol/websocket.ts',
   'yargs': 'cli/arguments.ts',
 }

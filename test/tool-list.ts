@@ -5,14 +5,20 @@ import { delimiter, join } from 'node:path'
 export const testTools = {
   'b3sum': 'b3sum',
   'bash': 'bash',
+  'ceph': 'ceph-common',
+  'ceph-mon': 'ceph-mon',
+  'ceph-osd': 'ceph-osd',
   'chromium': 'chromium',
   'ffmpeg': 'ffmpeg',
   'ffprobe': 'ffmpeg',
   'fish': 'fish',
   'git': 'git',
+  'radosgw': 'radosgw',
   'redis-server': 'redis-server',
+  'setpriv': 'util-linux',
   'strace': 'strace',
   'unzip': 'unzip',
+  'yamllint': 'yamllint',
   'zsh': 'zsh',
 } as const
 

@@ -59,13 +59,14 @@ function show(context: Context, report: AddReport, dryRun: boolean): void {
       bytes: report.bytes,
       newBytes: stored.rawBytes,
       storedBytes: stored.storedBytes,
-      ignored: report.ignored.map(pathToText),
+      ignored: report.ignored.map(({ path }) => pathToText(path)),
       failures: failures.map(({ path, code, message }) => ({ path: pathToText(path), code, message })),
     })
     return
   }
   if (report.ignored.length > 0) {
-    context.warn(`${report.ignored.slice(0, 5).map(quotePath).join(', ')}${report.ignored.length > 5 ? ', ...' : ''} ${report.ignored.length === 1 ? 'is' : 'are'} ignored and left out; to add even so: --force`)
+    const named = report.ignored.slice(0, 5).map(({ path, by }) => `${quotePath(path)} (by ${by})`)
+    context.warn(`ignored and left out: ${named.join(', ')}${report.ignored.length > 5 ? ', ...' : ''}; to add even so: --force`)
   }
   for (const { path, message } of failures) context.stderr.line(`dits: ${quotePath(path)} ${message}: it was not staged`)
   if (context.verbose || dryRun) {

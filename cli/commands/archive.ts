@@ -1,14 +1,16 @@
-import { closeSync, openSync, renameSync, rmSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { closeSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { archivePieces } from '../../core/archive/archive.ts'
 import { pathToText } from '../../core/bytes.ts'
 import { readCommit } from '../../core/changing/head.ts'
 import { ContentReader } from '../../core/checkout/content-reader.ts'
+import { bringContent, contentsBelow } from '../../core/ghosts/hydrate-content.ts'
+import { isPartial } from '../../core/ghosts/partial.ts'
 import { DitsError, hasCode } from '../../core/errors.ts'
 import type { Repo } from '../../core/repo.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
-import { formatSize } from '../format.ts'
+import { formatSize, quoteArgument } from '../format.ts'
 import { openOutput } from '../output.ts'
 import { pathFromArgument } from '../raw-arguments.ts'
 import { findEntry } from '../revision-words.ts'
@@ -53,6 +55,7 @@ With --json and -o: {file, format, bytes}.`,
       throw new DitsError('bad-arguments', `'.${ending}' is neither tar nor zip`, { hint: 'say which with --format=tar or --format=zip' })
     }
     const format = wanted === 'zip' || (wanted === undefined && /\.zip$/i.test(output ?? '')) ? 'zip' : 'tar'
+    if (isPartial(repo)) await bringContent(repo, contentsBelow(repo.objects, root))
     const bar = context.progress.start({ label: 'Archiving', unit: 'bytes', total: root.size })
     const pieces = archivePieces({ reader: repo.objects, content: new ContentReader(repo.objects) }, root, {
       format,
@@ -83,6 +86,10 @@ async function originOf(context: Context, repo: Repo, rev: string): Promise<{ ti
 
 /** Writes a file under another name first, so that no half of an archive is left where it fails. Answers its bytes. */
 async function writeFile(file: string, pieces: AsyncIterable<Uint8Array>): Promise<number> {
+  const folder = dirname(file)
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new DitsError('no-such-path', `there is no folder '${folder}' to write to`, { hint: `make it with: mkdir -p ${quoteArgument(folder)}` })
+  }
   const temporary = `${file}.dits-tmp-${process.pid}`
   const descriptor = openSync(temporary, 'w')
   let bytes = 0

@@ -5,7 +5,7 @@ import type { Id } from '../../core/objects/id.ts'
 import type { Repo } from '../../core/repo.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
-import { findCommit, shortId } from '../revisions.ts'
+import { findCommit, nameFilter, shortId } from '../revisions.ts'
 
 interface BranchArguments {
   names?: string[] | undefined
@@ -15,13 +15,14 @@ interface BranchArguments {
   M: boolean
   force: boolean
   'show-current': boolean
+  list: boolean
 }
 
 export const command: Command<BranchArguments> = {
   name: 'branch',
   group: 'branch',
   summary: 'List, make, rename or delete branches',
-  usage: ['branch [-v]', 'branch NAME [START]', 'branch -m [OLD] NEW', 'branch -d|-D NAME...'],
+  usage: ['branch [-v] [--list [PATTERN...]]', 'branch NAME [START]', 'branch -m [OLD] NEW', 'branch -d|-D NAME...'],
   positionals: '[names..]',
   description: `Without names, lists branches; '*' is the one that you are on. A deleted branch comes
 back with 'dits undo'. With --json: a line a branch {name, id, current}.`,
@@ -33,6 +34,9 @@ back with 'dits undo'. With --json: a line a branch {name, id, current}.`,
       .option('move', { alias: 'm', type: 'boolean', default: false, describe: 'rename a branch' })
       .option('M', { type: 'boolean', default: false, describe: 'rename over a branch that is there' })
       .option('force', { alias: 'f', type: 'boolean', default: false, describe: 'move a branch that is there' })
+      .option('list', { alias: 'l', type: 'boolean', default: false, describe: 'list branches, also by patterns' })
+      .option('remotes', { alias: 'r', type: 'boolean', default: false, describe: 'list the branches of remotes, as last fetched' })
+      .option('all', { alias: 'a', type: 'boolean', default: false, describe: 'list these as well' })
       .option('show-current', { type: 'boolean', default: false, describe: 'print the branch that you are on' }),
 
   async run(context, args) {
@@ -42,7 +46,7 @@ back with 'dits undo'. With --json: a line a branch {name, id, current}.`,
     if (args.delete || args.D) return deleteAll(context, repo, names, args.D || args.force)
     if (args.move || args.M) return rename(context, repo, names, args.M || args.force)
     const [name, start] = names
-    if (name === undefined) return list(context, repo)
+    if (name === undefined || args.list) return list(context, repo, nameFilter(names))
     const id = start === undefined ? (await readCurrentHead(repo)).id : await findCommit(repo, start)
     if (!id) throw new DitsError('no-commits', 'there is no commit yet that a branch could start at', { hint: 'commit first' })
     await createBranch(repo, name, id, { force: args.force })
@@ -50,12 +54,12 @@ back with 'dits undo'. With --json: a line a branch {name, id, current}.`,
   },
 }
 
-async function list(context: Context, repo: Repo): Promise<void> {
+async function list(context: Context, repo: Repo, isWanted: (name: string) => boolean): Promise<void> {
   const current = await readCurrentHead(repo)
   const rows: { name: string; id: Id; current: boolean }[] = []
-  for await (const { name, id } of repo.refs.list('refs/heads/')) rows.push({ name: shortRefName(name), id, current: name === current.branch })
+  for await (const { name, id } of repo.refs.list('refs/heads/')) if (isWanted(shortRefName(name))) rows.push({ name: shortRefName(name), id, current: name === current.branch })
   const width = Math.max(0, ...rows.map(({ name }) => name.length))
-  if (!context.json && !current.branch && current.id) context.stdout.line(context.colors.green(`* (HEAD detached at ${shortId(current.id)})`))
+  if (!context.json && !current.branch && current.id && isWanted('HEAD')) context.stdout.line(context.colors.green(`* (HEAD detached at ${shortId(current.id)})`))
   for (const row of rows) {
     if (context.json) context.stdout.json(row)
     else {

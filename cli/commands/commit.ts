@@ -2,10 +2,11 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { commitStaged, type CommitReport } from '../../core/changing/commit.ts'
-import { readCurrentHead, shortRefName } from '../../core/changing/head.ts'
+import { checkCommit, commitStaged, type CommitReport } from '../../core/changing/commit.ts'
+import { readCommit, shortRefName } from '../../core/changing/head.ts'
 import { DitsError } from '../../core/errors.ts'
 import { changesBetween } from '../../core/history/changes.ts'
+import type { Commit, Person } from '../../core/objects/commit.ts'
 import { readMergeState } from '../../core/merging/merge-state.ts'
 import type { Repo } from '../../core/repo.ts'
 import { addPaths } from '../../core/staging/stage.ts'
@@ -60,7 +61,7 @@ async function messageOf(context: Context, repo: Repo, args: CommitArguments): P
   if (args.file !== undefined) return readFileSync(args.file === '-' ? 0 : join(context.cwd, args.file), 'utf8')
   const merge = await readMergeState(repo)
   if (merge || !args.edit || context.json || !process.stdin.isTTY) return undefined
-  const { commit } = await readCurrentHead(repo)
+  const { commit } = (await checkCommit(repo, { amend: args.amend, allowEmpty: args['allow-empty'] })).current
   return askEditor(context, args.amend ? (commit?.message ?? '') : '')
 }
 
@@ -90,5 +91,20 @@ async function show(context: Context, repo: Repo, { id, commit, branch, before }
     const first = commit.parents.length === 0 ? ' (first commit)' : ''
     context.stdout.line(`[${name}${first} ${shortId(id)}] ${commit.message.split('\n')[0] ?? ''}`)
     context.stdout.line(` ${formatAmount(changed, 'file')} changed`)
+    if (await isNewByChance(repo, commit)) {
+      context.stdout.flush()
+      context.warn(`committed as ${personText(commit.committer)}, since no name is set; set yours with: dits config --global user.name "NAME" (and user.email), then: dits commit --amend --no-edit`)
+    }
   }
+}
+
+/** Whether nobody said who commits, and this is the first commit here in that name: it is said once. */
+async function isNewByChance(repo: Repo, { parents, committer }: Commit): Promise<boolean> {
+  if (repo.env.author?.name !== undefined || repo.config.get('user.name') !== undefined) return false
+  const [parent] = parents
+  return parent === undefined || personText((await readCommit(repo, parent)).committer) !== personText(committer)
+}
+
+function personText({ name, email }: Person): string {
+  return `${name} <${email}>`
 }

@@ -1,8 +1,8 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { changeConfig } from '../../core/change-config.ts'
 import { parseConfig, setInConfig, unsetInConfig } from '../../core/config.ts'
 import { DitsError, isErrno } from '../../core/errors.ts'
-import { withLock } from '../../core/repo.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 
@@ -21,8 +21,10 @@ export const command: Command<ConfigArguments> = {
   summary: 'Show or change settings',
   usage: ['config KEY [VALUE]', 'config --list', 'config --unset KEY'],
   positionals: '[key] [value]',
+  lists: true,
   description: `Settings of this repository lie in .dits/config; with --global, yours for all
-repositories in ~/.config/dits/config. With --json: {key, value, source} a line.
+repositories in ~/.config/dits/config. With --json: {key, value, source} a line;
+with -z a key, a line end and its value, as git has it.
 Keys: user.name, user.email; core.mtimes (record modification times); core.timeonly
 (compare size and time only); gc.grace (days), gc.undo (days).`,
   examples: [['config user.name "Ada"', 'who commits here'], ['config --list', 'everything that is set']],
@@ -41,11 +43,7 @@ Keys: user.name, user.email; core.mtimes (record modification times); core.timeo
     if (!args.unset && value === undefined) return show(context, args.global, key)
     const change = (text: string, source: string) => (args.unset ? unsetInConfig(text, key, source) : setInConfig(text, key, value!, source))
     if (args.global) return changeGlobal(context, change)
-    const repo = await context.openRepo()
-    await withLock(repo, async () => {
-      const stored = await repo.store.get('config')
-      await repo.store.put('config', Buffer.from(change(stored ? Buffer.from(stored.bytes).toString('utf8') : '', '.dits/config')))
-    })
+    await changeConfig(await context.openRepo(), change)
   },
 }
 
@@ -55,6 +53,7 @@ async function show(context: Context, global: boolean, key?: string): Promise<nu
   const settings = config.settings().filter((setting) => key === undefined || setting.key === key)
   for (const { key: name, value, source } of settings) {
     if (context.json) context.stdout.json({ key: name, value, source })
+    else if (context.nul) context.stdout.write(`${key === undefined ? `${name}\n` : ''}${value}\0`)
     else context.stdout.line(key === undefined ? `${name} = ${value}` : value)
   }
   return key !== undefined && settings.length === 0 ? 1 : 0

@@ -1,5 +1,6 @@
 import { pathToText } from '../../core/bytes.ts'
 import { checkRepository, rebuildIndexes, type CheckReport } from '../../core/check/check.ts'
+import type { Repo } from '../../core/repo.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { formatAmount, formatCount, formatSize, quotePath } from '../format.ts'
@@ -18,7 +19,7 @@ export const command: Command<FsckArguments> = {
   description: `Checks refs, the operation log, the index, every pack's index and length, and that all
 that is referred to is there. --full reads and verifies every byte. Damage is named
 with the files that it touches. Exit code 3 where something is wrong.
-With --json: {packs, objects, bytes, problems: [{code, message, object, files}]}.`,
+With --json: {packs, objects, bytes, ghosts, problems: [{code, message, object, chunks, files}]}.`,
   options: (yargs) =>
     yargs
       .option('full', { type: 'boolean', default: false, describe: 'read and verify everything' })
@@ -26,32 +27,40 @@ With --json: {packs, objects, bytes, problems: [{code, message, object, files}]}
 
   async run(context, args) {
     const repo = await context.openRepo()
-    if (args['rebuild-index']) {
-      for (const { pack, objects, skipped } of await rebuildIndexes(repo)) {
-        context.stderr.line(`rebuilt the index of pack ${pack}: ${formatAmount(objects, 'object')}${skipped > 0 ? `, ${skipped} damaged places left out` : ''}`)
-      }
-    }
+    const isComplete = !args['rebuild-index'] || (await rebuild(context, repo))
     const report = await checkRepository(repo, { full: args.full })
     show(context, report, args.full)
     const mayBeIndex = report.problems.some(({ code }) => code === 'object-missing' || code === 'index-damaged')
     if (mayBeIndex && !args['rebuild-index'] && !context.json) {
       context.stdout.line('What is missing may be in a pack whose index is lost or damaged. Try: dits fsck --rebuild-index')
     }
-    return report.problems.length > 0 ? 3 : 0
+    return report.problems.length > 0 || !isComplete ? 3 : 0
   },
 }
 
-function show(context: Context, { packs, objects, bytes, problems }: CheckReport, full: boolean): void {
+/** Answers whether every pack has an index then. */
+async function rebuild(context: Context, repo: Repo): Promise<boolean> {
+  const rebuilt = await rebuildIndexes(repo)
+  for (const { pack, objects, skipped, problem } of rebuilt) {
+    if (problem) context.stderr.line(`no index can be made again: ${problem.message}`)
+    else context.stderr.line(`rebuilt the index of pack ${pack}: ${formatAmount(objects, 'object')}${skipped > 0 ? `, ${formatAmount(skipped, 'damaged place')} left out` : ''}`)
+  }
+  return rebuilt.every(({ problem }) => !problem)
+}
+
+function show(context: Context, { packs, objects, bytes, ghosts, problems }: CheckReport, full: boolean): void {
   if (context.json) {
     const shown = problems.map((problem) => ({
       code: problem.code,
       message: problem.message,
       object: problem.object ?? null,
+      chunks: problem.chunks ?? null,
       files: problem.files.map(({ path, commit }) => ({ path: pathToText(path), commit: commit ?? null })),
     }))
-    context.stdout.json({ packs, objects, bytes, problems: shown })
+    context.stdout.json({ packs, objects, bytes, ghosts, problems: shown })
     return
   }
+  if (ghosts > 0 && !context.quiet) context.stdout.line(`${formatAmount(ghosts, 'object')} of file content not here, as it may be in a partial repository; dits hydrate brings what is needed.`)
   for (const { code, message, files } of problems) {
     context.stdout.line(`${context.colors.red(code)}: ${message}`)
     for (const { path, commit } of files) context.stdout.line(`  touches ${quotePath(path)}${commit ? ` (in ${shortId(commit)})` : ''}`)

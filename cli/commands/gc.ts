@@ -1,6 +1,8 @@
+import { DitsError } from '../../core/errors.ts'
 import { collectGarbage } from '../../core/gc.ts'
+import type { Repo } from '../../core/repo.ts'
 import type { Command } from '../command.ts'
-import { formatAmount, formatCount, formatSize } from '../format.ts'
+import { formatAmount, formatSize } from '../format.ts'
 
 interface GcArguments {
   grace?: number | undefined
@@ -19,7 +21,8 @@ export const command: Command<GcArguments> = {
   description: `Operations older than --undo days (90) can no longer be undone. Content that no version,
 nothing staged and no operation refers to is removed when it is older than --grace
 days (14). Small packs are put together. Safe beside other commands.
-With --json: {packsBefore, packsAfter, objectsRemoved, bytesBefore, bytesAfter, operationsPruned}.`,
+With --json: {packsBefore, packsAfter, objectsRemoved, bytesBefore, bytesAfter, operationsPruned,
+keptForUndo: {objects, bytes}}.`,
   options: (yargs) =>
     yargs
       .option('grace', { type: 'number', describe: 'days that unreferenced content stays; setting gc.grace' })
@@ -27,15 +30,33 @@ With --json: {packsBefore, packsAfter, objectsRemoved, bytesBefore, bytesAfter, 
 
   async run(context, args) {
     const repo = await context.openRepo()
-    const graceDays = args.grace ?? repo.config.getInt('gc.grace') ?? graceDaysDefault
-    const undoDays = args.undo ?? repo.config.getInt('gc.undo') ?? undoDaysDefault
+    const graceDays = daysOf(repo, 'grace', args.grace) ?? graceDaysDefault
+    const undoDays = daysOf(repo, 'undo', args.undo) ?? undoDaysDefault
     const report = await collectGarbage(repo, { graceMs: graceDays * dayMs, undoMs: undoDays * dayMs })
     if (context.json) context.stdout.json(report)
     else if (!context.quiet) {
       context.stdout.line(
         `${formatSize(report.bytesBefore)} in ${formatAmount(report.packsBefore, 'pack')} -> ${formatSize(report.bytesAfter)} in ${report.packsAfter}; ` +
-          `${formatCount(Math.max(0, report.objectsRemoved))} objects removed, ${formatAmount(report.operationsPruned, 'operation')} forgotten.`,
+          `${formatAmount(Math.max(0, report.objectsRemoved), 'object')} removed, ${formatAmount(report.operationsPruned, 'operation')} forgotten.`,
       )
+      if (report.keptForUndo.objects > 0) {
+        context.stdout.line(
+          `${formatSize(report.keptForUndo.bytes)} in ${formatAmount(report.keptForUndo.objects, 'object')} is kept only so that operations can be undone. ` +
+            (undoDays > 0 ? 'To let go of it: dits gc --undo=0 --grace=0' : 'The last operation always can be.'),
+        )
+      }
     }
   },
+}
+
+/** A number of days from the command line or the configuration. Throws `bad-arguments` and `bad-config`. */
+function daysOf(repo: Repo, name: 'grace' | 'undo', given: number | undefined): number | undefined {
+  if (given !== undefined) {
+    if (given >= 0) return given
+    throw new DitsError('bad-arguments', `'--${name}=${given}' is not a number of days`, { hint: 'give 0 or more' })
+  }
+  const key = `gc.${name}`
+  const days = repo.config.getInt(key)
+  if (days === undefined || days >= 0) return days
+  throw new DitsError('bad-config', `'${key}' is '${days}', which is not a number of days`, { hint: `run: dits config ${key} 14` })
 }

@@ -1,5 +1,6 @@
-import { createReadStream } from 'node:fs'
+import { constants, createReadStream, openSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
+import { Socket } from 'node:net'
 import { pathToFs, toHex, type BytePath } from '../../core/bytes.ts'
 import { createBlake3 } from '../../core/hash.ts'
 import { readBytes } from '../../core/limits.ts'
@@ -45,7 +46,7 @@ async function hashOne(path: BytePath, context: Context, bar: ProgressBar): Prom
   const hash = createBlake3()
   const name = Buffer.from(path, 'latin1').toString('utf8')
   let size = 0
-  const pieces: AsyncIterable<Uint8Array> = path === '-' ? context.stdin() : createReadStream(pathToFs(path), { highWaterMark: readBytes })
+  const pieces = path === '-' ? context.stdin() : await openForReading(path, context.signal)
   for await (const piece of pieces) {
     context.signal.throwIfAborted()
     hash.update(piece)
@@ -55,6 +56,15 @@ async function hashOne(path: BytePath, context: Context, bar: ProgressBar): Prom
   const hex = toHex(hash.digest())
   if (context.json) context.stdout.json({ path: name, size, hash: hex })
   else context.stdout.write(checksumLine(hex, name))
+}
+
+async function openForReading(path: BytePath, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+  const found = await stat(pathToFs(path)).catch(() => undefined)
+  if (!found?.isFIFO()) return createReadStream(pathToFs(path), { highWaterMark: readBytes })
+  // Opening a pipe for good waits for a writer, and no signal would end that.
+  const pipe = new Socket({ fd: openSync(pathToFs(path), constants.O_RDONLY | constants.O_NONBLOCK), readable: true, writable: false })
+  signal.addEventListener('abort', () => pipe.destroy(signal.reason as Error), { once: true })
+  return pipe
 }
 
 /** One line as b3sum and the GNU checksum tools print it: a backslash first says that the name is escaped. */

@@ -7,9 +7,8 @@ import type { Repo } from '../../core/repo.ts'
 import { resolvePath } from '../../core/staging/pathspec.ts'
 import type { Command } from '../command.ts'
 import { printEntry, type EntryListStyle } from '../entry-list.ts'
-import { pathFromArgument } from '../raw-arguments.ts'
 import { findEntry } from '../revision-words.ts'
-import { prefixOf, seenFrom } from '../revisions.ts'
+import { nameInTree, prefixOf, seenFrom } from '../revisions.ts'
 
 interface LsTreeArguments {
   tree?: string | undefined
@@ -72,7 +71,7 @@ type Print = (path: BytePath, entry: TreeEntry) => void
 /** A path that is named: the entry itself, or what is in it where the name ends with '/' or the listing goes into folders. */
 async function listNamed(repo: Repo, root: TreeEntry, options: { name: string; prefix: BytePath; recursive: boolean }, print: Print): Promise<void> {
   const { name, prefix, recursive } = options
-  const path = resolvePath(pathFromArgument(name), prefix)
+  const path = resolvePath(nameInTree(repo, name), prefix)
   const entry = await entryAtPath(repo.objects, root.id, path)
   if (!entry) return
   const isInside = entry.kind === 'directory' && (recursive || /(^|\/)\.{0,2}$/.test(name))

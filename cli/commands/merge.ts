@@ -1,16 +1,16 @@
-import { readCommit, readCurrentHead } from '../../core/changing/head.ts'
+import { readCurrentHead } from '../../core/changing/head.ts'
 import { commitStaged } from '../../core/changing/commit.ts'
 import { requireMerge } from '../../core/merging/abort.ts'
-import { mergeInto, type MergeReport, type MergeTarget } from '../../core/merging/merge.ts'
+import { mergeInto, type MergeTarget } from '../../core/merging/merge.ts'
 import { previousBranch } from '../../core/refs/earlier-values.ts'
-import { checkRefName } from '../../core/refs/refs.ts'
+import { isRefName } from '../../core/refs/refs.ts'
 import type { Repo } from '../../core/repo.ts'
-import { DitsError } from '../../core/errors.ts'
 import { UsageError } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
-import { conflictToJson, runAbort, showCommitChanges, showConflicts } from '../merge-text.ts'
-import { findCommit, headName, shortId } from '../revisions.ts'
+import { showMergeResult } from '../merge-result.ts'
+import { runAbort } from '../merge-text.ts'
+import { findCommit, shortId } from '../revisions.ts'
 
 interface MergeArguments {
   target?: string | undefined
@@ -67,7 +67,7 @@ written, removed, saved}. Ends with 1 where there are conflicts.`,
     const forward = args['ff-only'] ? 'must' : args.ff ? 'may' : 'never'
     const { squash, commit } = args
     const report = await mergeInto(repo, target, { message, forward, commit, squash, unrelated: args['allow-unrelated-histories'] })
-    return show(context, repo, target, report)
+    return showMergeResult(context, repo, target, report)
   },
 }
 
@@ -80,19 +80,10 @@ async function mergeTargetOf(repo: Repo, text: string): Promise<MergeTarget> {
   const kinds = { heads: 'branch', tags: 'tag', remotes: 'remote' } as const
   for (const [folder, kind] of Object.entries(kinds)) {
     const [, short = name] = /^(?:refs\/)?(?:heads|tags|remotes)\/(.+)$/.exec(name) ?? []
-    if (await hasRef(repo, `refs/${folder}/${short}`)) return { id, name: short, kind }
+    const ref = `refs/${folder}/${short}`
+    if (isRefName(ref) && (await repo.refs.read(ref))) return { id, name: short, kind }
   }
   return { id, name, kind: 'commit' }
-}
-
-async function hasRef(repo: Repo, name: string): Promise<boolean> {
-  try {
-    checkRefName(name)
-  } catch (error) {
-    if (error instanceof DitsError) return false
-    throw error
-  }
-  return (await repo.refs.read(name)) !== undefined
 }
 
 async function conclude(context: Context, repo: Repo, message: string | undefined): Promise<void> {
@@ -100,25 +91,4 @@ async function conclude(context: Context, repo: Repo, message: string | undefine
   const { id, commit, branch } = await commitStaged(repo, { message })
   if (context.json) context.stdout.json({ outcome: 'merged', before: commit.parents[0], after: id, branch: branch ?? null, conflicts: [], written: 0, removed: 0 })
   else if (!context.quiet) context.stdout.line(`Merged as ${shortId(id)} ${commit.message.split('\n')[0] ?? ''}`)
-}
-
-async function show(context: Context, repo: Repo, target: MergeTarget, report: MergeReport): Promise<number> {
-  const { outcome, before, after, conflicts } = report
-  const { head } = await readCurrentHead(repo)
-  if (context.json) {
-    const branch = 'branch' in head ? headName(head) : null
-    context.stdout.json({ ...report, before: before ?? null, after: after ?? null, branch, conflicts: conflicts.map(conflictToJson) })
-  } else if (outcome === 'conflicts') showConflicts(context, conflicts, { command: 'merge', theirName: target.name })
-  else if (!context.quiet) await showDone(context, repo, target, report)
-  return outcome === 'conflicts' ? 1 : 0
-}
-
-async function showDone(context: Context, repo: Repo, target: MergeTarget, { outcome, before, after }: MergeReport): Promise<void> {
-  const { stdout } = context
-  if (outcome === 'up-to-date') return stdout.line('Already up to date.')
-  if (outcome === 'staged') return stdout.line(`Staged the changes of '${target.name}'; commit them with: dits commit`)
-  if (outcome === 'waiting') return stdout.line(`Merged '${target.name}' without conflicts; look at it, then: dits commit`)
-  if (outcome === 'fast-forward') stdout.line(`Fast-forward${before ? ` ${shortId(before)}..${shortId(after!)}` : ` to ${shortId(after!)}`}`)
-  else stdout.line(`Merged '${target.name}' as ${shortId(after!)} ${(await readCommit(repo, after!)).message.split('\n')[0] ?? ''}`)
-  await showCommitChanges(context, repo, before, after!)
 }

@@ -11,6 +11,7 @@ import type { TreeEntry } from '../../core/objects/tree-entry.ts'
 import { readTree } from '../../core/objects/tree.ts'
 import type { Revision } from '../../core/refs/rev-parse.ts'
 import type { Repo } from '../../core/repo.ts'
+import type { Pathspec } from '../../core/staging/pathspec.ts'
 import type { Command } from '../command.ts'
 import { changesOfCommit, changesToJson, showChanges, type ChangesStyle } from '../commit-changes.ts'
 import { commitLines, commitToJson, messageLines, personLines, personToJson, readDecorations, subjectOf, type CommitLineOptions } from '../commit-text.ts'
@@ -31,11 +32,12 @@ export const command: Command<ShowArguments> = {
   name: 'show',
   group: 'examine',
   summary: 'Show a commit, a tag, a folder or a file of any version',
-  usage: ['show [OPTIONS] [REV | REV:PATH | TAG]...'],
+  usage: ['show [OPTIONS] [REV | REV:PATH | TAG]...', 'show [OPTIONS] [REV]... -- PATH...'],
   positionals: '[objects..]',
   description: `A commit is shown with what it changed against its first parent, and how much of that was
 new content; a tag with what it names; a folder with what is in it; a file with its size,
-its hash (as b3sum prints it), how it is stored, and which commit changed it last.
+its hash (as b3sum prints it), how it is stored, and which commit changed it last. After --, paths say which
+of a commit's changes are shown.
 
 With --json: a line an object, with {type: commit|tag|tree|file}: a commit as in 'dits help
 log' with {changes, totals}; a tag {id, name, target, tagger, message}; a tree {id, entries:
@@ -55,8 +57,10 @@ storedBytes, missingChunks, lastChange}.`,
 
   async run(context, args) {
     const repo = await context.openRepo()
-    const show = await openShow(context, repo, args)
-    const words = args.objects?.length ? args.objects : ['HEAD']
+    const given = args.objects ?? []
+    const named = given.slice(0, given.length - args.afterDashes.length)
+    const words = named.length > 0 ? named : ['HEAD']
+    const show = await openShow(context, repo, { ...args, spec: pathspecOf(context, repo, args.afterDashes) })
     for (const [i, word] of words.entries()) {
       if (i > 0 && !context.json) context.stdout.line()
       await showOne(show, await findContent(context, repo, word), word)
@@ -70,11 +74,13 @@ interface Show {
   repo: Repo
   style: ChangesStyle
   lines: CommitLineOptions
+  /** What of a commit's changes is shown. */
+  spec: Pathspec
 }
 
-async function openShow(context: Context, repo: Repo, args: ShowArguments): Promise<Show> {
+async function openShow(context: Context, repo: Repo, args: ShowArguments & { spec: Pathspec }): Promise<Show> {
   const style = args['name-status'] ? 'status' : args['name-only'] ? 'names' : args.stat ? 'sizes' : 'table'
-  return { context, repo, style, lines: { decorations: await readDecorations(repo), dateStyle: args.date as DateStyle, shorten: await idShortener(repo) } }
+  return { context, repo, style, spec: args.spec, lines: { decorations: await readDecorations(repo), dateStyle: args.date as DateStyle, shorten: await idShortener(repo) } }
 }
 
 async function showOne(show: Show, found: Revision, word: string): Promise<void> {
@@ -86,10 +92,10 @@ async function showOne(show: Show, found: Revision, word: string): Promise<void>
   await showFile(show, await entryOfObject(repo.objects, found), { word, path: undefined })
 }
 
-async function showCommit({ context, repo, style, lines }: Show, id: Id): Promise<void> {
+async function showCommit({ context, repo, style, lines, spec }: Show, id: Id): Promise<void> {
   const commit = await readCommit(repo, id)
   const item: LogItem = { id, commit, parents: commit.parents }
-  const changes = changesOfCommit(repo, item, pathspecOf(context, repo, [':/']), style === 'table')
+  const changes = changesOfCommit(repo, item, spec, style === 'table')
   if (context.json) return context.stdout.json({ type: 'commit', ...commitToJson(item, lines.decorations), ...(await changesToJson(changes)) })
   for (const line of [...(await commitLines(context, item, lines)), '']) context.stdout.line(line)
   await showChanges(context, changes, style, context.stdout.line)

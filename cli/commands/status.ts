@@ -1,19 +1,24 @@
-import { pathToText } from '../../core/bytes.ts'
+import { pathToText, type BytePath } from '../../core/bytes.ts'
 import { describeMerge } from '../../core/merging/describe-merge.ts'
 import { shortRefName } from '../../core/changing/head.ts'
 import type { Change } from '../../core/history/changes.ts'
+import { readUpstreamState, type UpstreamState } from '../../core/refs/upstream.ts'
+import { emptyIndex } from '../../core/staging/changes.ts'
+import { readIndex } from '../../core/staging/stage.ts'
 import { readStatus, type StatusReport } from '../../core/staging/status.ts'
 import type { WorkChange } from '../../core/worktree/status.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
+import { listGhosts } from '../ghost-list.ts'
 import { formatAmount, formatSize, quotePath } from '../format.ts'
-import { pathspecOf, shortId } from '../revisions.ts'
+import { pathspecOf, prefixOf, seenFrom, shortId } from '../revisions.ts'
 
 interface StatusArguments {
   paths?: string[] | undefined
   short: boolean
   porcelain: boolean
   'untracked-files': string
+  ghosts: boolean
 }
 
 export const command: Command<StatusArguments> = {
@@ -24,27 +29,42 @@ export const command: Command<StatusArguments> = {
   positionals: '[paths..]',
   lists: true,
   description: `Shows what is staged, what is changed but not staged, and what is not tracked.
---porcelain prints 'XY PATH' lines as git does, for programs; with -z they end with
-NUL, and a rename is 'R  NEW' NUL 'OLD'. With --json: {branch, head, staged, unstaged,
-untracked, conflicts, merge}.`,
+Paths start in the folder where you are. --porcelain prints 'XY PATH' lines with paths
+from the root, as git does, for programs; with -z they end with NUL, and a rename is
+'R  NEW' NUL 'OLD'. With --json: {branch, head, upstream, staged, unstaged,
+untracked, conflicts, merge, ghosts: {files, bytes}}. --ghosts lists instead the files whose
+content is not here; with --json, a line {path, size} for each.`,
   options: (yargs) =>
     yargs
       .positional('paths', { type: 'string', array: true, describe: 'only these' })
       .option('short', { alias: 's', type: 'boolean', default: false, describe: 'one line a file' })
       .option('porcelain', { type: 'boolean', default: false, describe: 'one line a file, for programs' })
-      .option('untracked-files', { alias: 'u', type: 'string', choices: ['all', 'normal', 'no'], default: 'normal', describe: 'untracked files: each, by folder, or none' }),
+      .option('untracked-files', { alias: 'u', type: 'string', choices: ['all', 'normal', 'no'], default: 'normal', describe: 'untracked files: each, by folder, or none' })
+      .option('ghosts', { type: 'boolean', default: false, describe: 'list the files whose content is not here' }),
 
   async run(context, args) {
     const repo = await context.openRepo()
     const untracked = args['untracked-files'] === 'no' ? 'none' : args['untracked-files'] === 'all' ? 'all' : 'folders'
-    const report = await readStatus(repo, pathspecOf(context, repo, args.paths), { untracked })
+    const spec = pathspecOf(context, repo, args.paths)
+    const report = await readStatus(repo, spec, { untracked })
+    if (args.ghosts) return listGhosts(context, (await readIndex(repo)) ?? emptyIndex(), { spec, prefix: prefixOf(context, repo) })
     for (const { path, kind } of report.skipped) {
       context.warn(`${quotePath(path)} is left out: ${kind === 'repository' ? 'it is a repository of its own' : kind === 'unreadable' ? 'it may not be read' : 'it is no file, link or folder'}`)
     }
-    if (context.json) showJson(context, report)
-    else if (args.short || args.porcelain || context.nul) showShort(context, report)
-    else showLong(context, report)
+    const { branch, id } = report.current
+    const upstream = branch === undefined ? undefined : await readUpstreamState(repo, branch, id)
+    const prefix = args.porcelain || context.nul ? ('' as BytePath) : prefixOf(context, repo)
+    const view: View = { context, shown: (path) => quotePath(seenFrom(prefix, path)) }
+    if (context.json) showJson(context, report, upstream)
+    else if (args.short || args.porcelain || context.nul) showShort(view, report)
+    else showLong(view, report, upstream)
   },
+}
+
+/** Where a person looks from: for them paths start in their folder, for programs at the root. */
+interface View {
+  context: Context
+  shown: (path: BytePath) => string
 }
 
 const stagedLetters: Record<Change['kind'], string> = {
@@ -65,10 +85,11 @@ const stagedWords: Record<Change['kind'], string> = {
   'mode-changed': 'mode changed:',
 }
 
-function showJson(context: Context, { current, merge, staged, unstaged, untracked }: StatusReport): void {
+function showJson(context: Context, { current, merge, staged, unstaged, untracked, ghosts }: StatusReport, upstream: UpstreamState | undefined): void {
   context.stdout.json({
     branch: current.branch ? shortRefName(current.branch) : null,
     head: current.id ?? null,
+    upstream: upstream ? { name: shortRefName(upstream.name), ahead: upstream.counts?.ahead ?? null, behind: upstream.counts?.behind ?? null } : null,
     staged: staged.map(({ kind, path, from, before, after }) => ({
       kind,
       path: pathToText(path),
@@ -80,10 +101,11 @@ function showJson(context: Context, { current, merge, staged, unstaged, untracke
     untracked: untracked.map((item) => ({ path: shownPath(item), size: item.kind === 'directory' ? null : (item.stat?.size ?? null) })),
     conflicts: (merge?.conflicts ?? []).map(({ path, reason, beside }) => ({ path: pathToText(path), reason, beside: beside === undefined ? null : pathToText(beside) })),
     merge: merge ? { command: merge.command, from: merge.theirName, interrupted: merge.phase !== 'open' } : null,
+    ghosts,
   })
 }
 
-function showShort(context: Context, { merge, staged, unstaged, untracked }: StatusReport): void {
+function showShort({ context, shown }: View, { merge, staged, unstaged, untracked }: StatusReport): void {
   const rows = new Map<string, { x: string; y: string; from?: string }>()
   const inConflict = new Set<string>(merge?.conflicts.map(({ path }) => path))
   for (const { kind, path, from } of staged) rows.set(path, { x: stagedLetters[kind], y: ' ', ...(from === undefined ? {} : { from }) })
@@ -92,25 +114,26 @@ function showShort(context: Context, { merge, staged, unstaged, untracked }: Sta
     rows.set(path, { ...row, y: change === 'deleted' ? 'D' : change === 'type-changed' ? 'T' : 'M' })
   }
   for (const path of inConflict) rows.set(path, { x: 'U', y: 'U' })
-  const print = (code: string, path: string, from?: string) => {
-    if (context.nul) context.stdout.write(Buffer.from(`${code} ${path}\0${from === undefined ? '' : `${from}\0`}`, 'latin1'))
-    else context.stdout.line(`${code} ${from === undefined ? '' : `${quotePath(from as WorkChange['path'])} -> `}${quotePath(path as WorkChange['path'])}`)
+  const print = (code: string, path: string, { from, isFolder = false }: { from?: string | undefined; isFolder?: boolean }) => {
+    if (context.nul) context.stdout.write(Buffer.from(`${code} ${path}${isFolder ? '/' : ''}\0${from === undefined ? '' : `${from}\0`}`, 'latin1'))
+    else context.stdout.line(`${code} ${from === undefined ? '' : `${shown(from as BytePath)} -> `}${shown(path as BytePath)}${isFolder ? '/' : ''}`)
   }
-  for (const [path, { x, y, from }] of [...rows].sort(([a], [b]) => (a < b ? -1 : 1))) print(x + y, path, from)
-  for (const item of untracked) print('??', item.kind === 'directory' ? `${item.path}/` : item.path)
+  for (const [path, { x, y, from }] of [...rows].sort(([a], [b]) => (a < b ? -1 : 1))) print(x + y, path, { from })
+  for (const { path, kind } of untracked) print('??', path, { isFolder: kind === 'directory' })
 }
 
-function showLong(context: Context, report: StatusReport): void {
-  const { stdout, colors } = context
+function showLong(view: View, report: StatusReport, upstream: UpstreamState | undefined): void {
+  const { context: { stdout, colors }, shown } = view
   const { current, merge, staged, unstaged, untracked } = report
   stdout.line(current.branch ? `On branch ${shortRefName(current.branch)}` : `HEAD detached at ${current.id ? shortId(current.id) : 'nothing'}`)
+  if (upstream) stdout.line(upstreamText(upstream))
   if (!current.id) stdout.line('\nNo commits yet')
-  if (merge) showMerge(context, report)
+  if (merge) showMerge(view, report)
   if (staged.length > 0) {
     stdout.line('\nChanges to be committed:\n  (use "dits restore --staged FILE..." to unstage)')
     for (const { kind, path, from, before, after } of staged) {
       const isFolder = (after ?? before)?.kind === 'directory'
-      const name = from === undefined ? `${quotePath(path)}${isFolder ? '/' : ''}` : `${quotePath(from)} -> ${quotePath(path)}`
+      const name = from === undefined ? `${shown(path)}${isFolder ? '/' : ''}` : `${shown(from)} -> ${shown(path)}`
       const word = isFolder && kind === 'added' ? 'new folder:' : stagedWords[kind]
       stdout.line(colors.green(`\t${word.padEnd(14)}${name}`) + (isFolder ? '' : colors.dim(sizes(before?.size, after?.size))))
     }
@@ -120,26 +143,38 @@ function showLong(context: Context, report: StatusReport): void {
   if (open.length > 0) {
     stdout.line('\nChanges not staged for commit:\n  (use "dits add FILE..." to stage, "dits restore FILE..." to discard)')
     for (const { path, change, stat } of open) {
-      stdout.line(colors.red(`\t${`${change.replace('-', ' ')}:`.padEnd(14)}${quotePath(path)}`) + colors.dim(stat ? `  ${formatSize(stat.size)}` : ''))
+      stdout.line(colors.red(`\t${`${change.replace('-', ' ')}:`.padEnd(14)}${shown(path)}`) + colors.dim(stat ? `  ${formatSize(stat.size)}` : ''))
     }
   }
   if (untracked.length > 0) {
     stdout.line('\nUntracked files:\n  (use "dits add FILE..." to include in what will be committed)')
     for (const item of untracked) {
-      stdout.line(colors.red(`\t${quotePath(item.path)}${item.kind === 'directory' ? '/' : ''}`) + colors.dim(item.kind === 'directory' || !item.stat ? '' : `  ${formatSize(item.stat.size)}`))
+      stdout.line(colors.red(`\t${shown(item.path)}${item.kind === 'directory' ? '/' : ''}`) + colors.dim(item.kind === 'directory' || !item.stat ? '' : `  ${formatSize(item.stat.size)}`))
     }
   }
   stdout.line(`\n${summary(report)}`)
+  const { files, bytes } = report.ghosts
+  if (files > 0) stdout.line(`${formatAmount(files, 'file')} without content here (dits hydrate would bring up to ${formatSize(bytes)}).`)
 }
 
-function showMerge({ stdout, colors }: Context, { merge }: StatusReport): void {
+function upstreamText({ name, counts }: UpstreamState): string {
+  const theirs = `'${shortRefName(name)}'`
+  if (!counts) return `Your branch follows ${theirs}, which is not known here (use "dits fetch").`
+  const { ahead, behind } = counts
+  if (ahead === 0 && behind === 0) return `Your branch is up to date with ${theirs}.`
+  if (behind === 0) return `Your branch is ${formatAmount(ahead, 'commit')} ahead of ${theirs} (use "dits push").`
+  if (ahead === 0) return `Your branch is ${formatAmount(behind, 'commit')} behind ${theirs} (use "dits pull").`
+  return `Your branch and ${theirs} have ${ahead} and ${formatAmount(behind, 'commit')} of their own (use "dits pull").`
+}
+
+function showMerge({ context: { stdout, colors }, shown }: View, { merge }: StatusReport): void {
   if (!merge) return
   const { headline, advice, conflicts } = describeMerge(merge)
   stdout.line(`\n${headline[0]!.toUpperCase()}${headline.slice(1)}.`)
   for (const { command, meaning } of advice) stdout.line(`  (use "${command}" ${meaning})`)
   for (const { path, text, beside, oursSize, theirsSize } of conflicts) {
-    stdout.line(colors.red(`\t${quotePath(path)}`) + `  ${text}` + colors.dim(oursSize === undefined ? '' : `  ours ${formatSize(oursSize)}`))
-    if (beside !== undefined) stdout.line(`\t  theirs: ${quotePath(beside)}` + colors.dim(theirsSize === undefined ? '' : `  ${formatSize(theirsSize)}`))
+    stdout.line(colors.red(`\t${shown(path)}`) + `  ${text}` + colors.dim(oursSize === undefined ? '' : `  ours ${formatSize(oursSize)}`))
+    if (beside !== undefined) stdout.line(`\t  theirs: ${shown(beside)}` + colors.dim(theirsSize === undefined ? '' : `  ${formatSize(theirsSize)}`))
   }
 }
 

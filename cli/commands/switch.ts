@@ -1,12 +1,15 @@
-import { readCommit, readCurrentHead } from '../../core/changing/head.ts'
+import { readCommit, readCurrentHead, shortRefName } from '../../core/changing/head.ts'
 import { switchTo, wasCutOff, type SwitchReport } from '../../core/changing/switch.ts'
-import { DitsError } from '../../core/errors.ts'
+import { DitsError, hasCode } from '../../core/errors.ts'
 import type { Id } from '../../core/objects/id.ts'
 import type { Head } from '../../core/refs/refs.ts'
+import { nearestName } from '../../core/refs/nearest-name.ts'
 import { previousBranch } from '../../core/refs/earlier-values.ts'
-import { checkRefName } from '../../core/refs/refs.ts'
+import { checkRefName, isRefName } from '../../core/refs/refs.ts'
+import { trackingName } from '../../core/refs/upstream.ts'
 import { moveUnbornHead } from '../../core/changing/branches.ts'
 import type { Repo } from '../../core/repo.ts'
+import { listRemotes, setUpstream } from '../../protocol/remotes.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { formatAmount } from '../format.ts'
@@ -43,6 +46,7 @@ With --json: {before, after, branch, written, removed, saved}.`,
     if (args.create !== undefined) return createAndGo(context, repo, { name: args.create, start: args.target, force: args.force })
     if (args.target === undefined) throw new DitsError('nothing-named', 'name the branch to go to', { hint: 'see: dits branch' })
     const target = args.target === '-' ? '@{-1}' : args.target
+    if (!args.detach && (await followRemoteBranch(context, repo, target, args.force))) return
     await go(context, repo, { ...(await destinationOf(repo, target, args.detach)), force: args.force })
   },
 }
@@ -69,23 +73,50 @@ export async function createAndGo(context: Context, repo: Repo, target: { name: 
   if (!context.quiet && !context.json) context.stdout.line(`Switched to a new branch '${target.name}'`)
 }
 
+/** Where a word is no branch here, but one of a single remote: makes a branch that follows that, and goes to it. */
+async function followRemoteBranch(context: Context, repo: Repo, target: string, force: boolean): Promise<boolean> {
+  const branch = `refs/heads/${target}`
+  if (!isRefName(branch) || (await repo.refs.read(branch))) return false
+  const found: { remote: string; id: Id }[] = []
+  for (const { name: remote } of listRemotes(repo.config)) {
+    const id = await repo.refs.read(trackingName(remote, branch))
+    if (id) found.push({ remote, id })
+  }
+  const [only] = found
+  if (!only || found.length > 1) return false
+  await go(context, repo, { id: only.id, head: { branch }, create: true, force })
+  await setUpstream(repo, branch, { remote: only.remote, branch })
+  if (!context.quiet && !context.json) context.stdout.line(`It follows '${only.remote}/${target}'.`)
+  return true
+}
+
 async function destinationOf(repo: Repo, target: string, detach: boolean): Promise<{ id: Id; head: Head }> {
   const branch = target === '@{-1}' ? await previousBranch(repo.oplog, 1) : `refs/heads/${target}`
   const tip = branch === undefined || detach ? undefined : await readBranch(repo, branch)
   if (branch !== undefined && tip) return { id: tip, head: { branch } }
-  const id = await findCommit(repo, target)
+  const id = detach || target === '@{-1}' ? await findCommit(repo, target) : await findOrSuggest(repo, target)
   if (detach || target === '@{-1}') return { id, head: { id } }
   throw new DitsError('not-a-branch', `'${target}' is no branch`, { hint: `go to that version without a branch: dits switch --detach ${target}` })
 }
 
-async function readBranch(repo: Repo, branch: string): Promise<Id | undefined> {
+/** The commit that a word names; where it names none, the branches that come near are, and how to make one. */
+async function findOrSuggest(repo: Repo, target: string): Promise<Id> {
   try {
-    checkRefName(branch)
+    return await findCommit(repo, target)
   } catch (error) {
-    if (error instanceof DitsError) return undefined
-    throw error
+    if (!hasCode(error, 'unknown-revision')) throw error
+    const names: string[] = []
+    for await (const { name } of repo.refs.list('refs/heads/')) if (names.push(shortRefName(name)) >= suggestedAmongMax) break
+    const near = nearestName(target, names)
+    const make = `dits switch -c ${target}`
+    throw new DitsError('unknown-branch', `there is no branch '${target}'`, { hint: near === undefined ? `make it with: ${make}` : `did you mean '${near}'? To make a new one: ${make}`, cause: error })
   }
-  return repo.refs.read(branch)
+}
+
+const suggestedAmongMax = 10_000
+
+async function readBranch(repo: Repo, branch: string): Promise<Id | undefined> {
+  return isRefName(branch) ? repo.refs.read(branch) : undefined
 }
 
 function show(context: Context, report: SwitchReport, isNew: boolean): void {
@@ -96,7 +127,8 @@ function show(context: Context, report: SwitchReport, isNew: boolean): void {
   }
   if (context.quiet) return
   if (!('branch' in before.head) && before.id && before.id !== after.id) context.stdout.line(`Previous HEAD position was ${shortId(before.id)}`)
-  if ('branch' in after.head) context.stdout.line(`Switched to ${isNew ? 'a new ' : ''}branch '${headName(after.head)}'`)
+  if ('branch' in after.head && 'branch' in before.head && before.head.branch === after.head.branch) context.stdout.line(`Already on '${headName(after.head)}'`)
+  else if ('branch' in after.head) context.stdout.line(`Switched to ${isNew ? 'a new ' : ''}branch '${headName(after.head)}'`)
   if (written + removed > 0) context.stdout.line(`${formatAmount(written, 'file')} written, ${removed} removed`)
   if (saved) context.stdout.line('Uncommitted files were replaced; they come back with: dits undo')
 }

@@ -1,5 +1,6 @@
 import { DitsError } from '../errors.ts'
-import { encodeCommit, type Commit, type Person } from '../objects/commit.ts'
+import { changeShallow } from '../history/shallow.ts'
+import { decodeCommit, encodeCommit, type Commit, type Person } from '../objects/commit.ts'
 import type { Id } from '../objects/id.ts'
 import { committerAfter } from '../merging/committer.ts'
 import { readLiveMerge, type MergeMove, type MergeState } from '../merging/merge-state.ts'
@@ -36,27 +37,42 @@ export interface CommitReport {
  */
 export async function commitStaged(repo: Repo, options: CommitOptions): Promise<CommitReport> {
   return withLock(repo, async () => {
-    const current = await readCurrentHead(repo)
-    const merge = await readLiveMerge(repo, current.id)
-    if (merge) checkCommittable(merge, options)
-    if (options.amend && !current.commit) throw new DitsError('nothing-to-amend', 'there is no commit to amend yet')
+    const { current, merge } = await checkCommit(repo, options)
     const message = tidyMessage(options.message ?? (options.amend ? current.commit?.message : merge?.message))
     const writer = await openWriter(repo)
     const tree = (await readIndex(repo))?.tree ?? emptyTree((kind, bytes) => writer.write(kind, bytes))
-    const parents = parentsOf(current, options.amend === true, merge?.command === 'merge' ? merge.heads : [])
-    const before = options.amend ? await treeOf(repo, parents[0]) : current.commit?.tree
-    if (!options.amend && !options.allowEmpty && merge?.command !== 'merge' && (before === undefined ? await isEmptyTree(repo, tree) : before === tree)) {
-      throw new DitsError('nothing-to-commit', 'nothing is staged that is not committed already', {
-        hint: 'stage changes with: dits add FILE…; or see: dits status',
-      })
-    }
-    const committer = await committerAfter(repo, repo.objects, parents)
+    // Where the parents were left behind, the commit that replaces this one has them all the same.
+    const isCut = options.amend === true && repo.objects.shallow.has(current.id!)
+    const known = parentsOf(current, options.amend === true, merge?.command === 'merge' ? merge.heads : [])
+    const parents = isCut ? decodeCommit(await repo.objects.read('commit', current.id!)).parents : known
+    const before = options.amend ? await treeOf(repo, known[0]) : current.commit?.tree
+    const committer = await committerAfter(repo, repo.objects, known)
     const author = options.author ?? (options.amend ? current.commit!.author : (merge?.author ?? committer))
     const commit: Commit = { tree, parents, author, committer, message }
     const id = writer.write('commit', encodeCommit(commit))
     await writer.flush()
+    if (isCut) await changeShallow(repo.store, { add: [id] })
     await applyChange(repo, { ...headMove(current, id), merge: merge ? moveOfCommit(merge, id) : {} })
     return { id, commit, branch: current.branch, before }
+  })
+}
+
+/**
+ * Looks whether there is anything to commit, before anybody is asked for a
+ * message. Throws `nothing-to-commit`, `nothing-to-amend`,
+ * `unresolved-conflicts`, `merge-interrupted` and `merge-in-progress`.
+ */
+export async function checkCommit(repo: Repo, options: Pick<CommitOptions, 'amend' | 'allowEmpty'>): Promise<{ current: CurrentHead; merge: MergeState | undefined }> {
+  const current = await readCurrentHead(repo)
+  const merge = await readLiveMerge(repo, current.id)
+  if (merge) checkCommittable(merge, options)
+  if (options.amend && !current.commit) throw new DitsError('nothing-to-amend', 'there is no commit to amend yet')
+  const mayBeSame = options.amend === true || options.allowEmpty === true || merge?.command === 'merge'
+  const tree = (await readIndex(repo))?.tree
+  const isSame = current.commit ? tree === current.commit.tree : tree === undefined || (await isEmptyTree(repo, tree))
+  if (mayBeSame || !isSame) return { current, merge }
+  throw new DitsError('nothing-to-commit', 'nothing is staged that is not committed already', {
+    hint: 'stage changes with: dits add FILE…; or see: dits status',
   })
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -155,6 +155,16 @@ describe('switching', () => {
     })
   })
 
+  it('leaves the folder in which the person stands, and says so', async () => {
+    const test = await twoBranches({ a: 'a', 'sub/deep/x': 'x', 'sub/y/z': 'z' }, { sub: undefined })
+    await test.reopen({ cwd: test.path('sub/deep') })
+    await test.switch('side')
+    expect(test.disk()).toEqual({ a: 'a', 'sub/deep': null })
+    expect(test.warnings).toEqual([`'sub/deep' stays, though nothing tracked is in it, because you are there`])
+    await test.switch('main')
+    expect(test.disk()).toEqual({ a: 'a', 'sub/deep/x': 'x', 'sub/y/z': 'z' })
+  })
+
   it('replaces empty folders, and folders with nothing but rubbish of the system, by a file', async () => {
     const test = await twoBranches({ a: 'a' }, { b: 'side' })
     test.write({ 'b/c/d': null, 'b/.DS_Store': 'rubbish' })
@@ -272,6 +282,28 @@ describe('switching', () => {
     await test.undo()
     expect(test.disk()).toEqual(before)
     expect(await test.status()).toEqual(['modified a', 'modified c'])
+  })
+
+  it('that meets damaged content half-way is taken back by undo', async () => {
+    const test = await TestRepo.create()
+    const files = { 'a.mov': 'a1', 'b.mov': createRandom(6).bytes(40_000), gone: 'gone' }
+    await test.commit(files)
+    await test.branch('side')
+    await test.commit({ 'a.mov': 'a2', 'b.mov': 'b2', gone: undefined, new: 'new' })
+    const after = test.disk()
+    const damaged = readdirSync(test.path('.dits/packs')).filter((name) => name.endsWith('.pack')).map((name) => test.path(`.dits/packs/${name}`))
+    const pack = damaged.find((path) => statSync(path).size > 40_000)!
+    const bytes = readFileSync(pack)
+    const at = bytes.indexOf(Buffer.from(files['b.mov']).subarray(20_000, 20_032))
+    bytes[at]! ^= 1
+    writeFileSync(pack, bytes)
+    await test.reopen()
+    await expect(test.switch('main')).rejects.toMatchObject({ code: 'object-damaged' })
+    expect(test.warnings.join()).toContain('go back with: dits undo')
+    await test.reopen()
+    await test.undo()
+    expect(test.disk()).toEqual(after)
+    expect(await test.status()).toEqual([])
   })
 
   it('leaves no unfinished file behind when it is interrupted in the middle of one', async () => {

@@ -3,14 +3,14 @@ import type { Repo } from '../repo.ts'
 import { batchesOf, runBatches } from '../threads/worker-pool.ts'
 import { detectFoldsCase } from '../worktree/disk.ts'
 import { Placer } from '../worktree/place.ts'
-import type { CheckoutWorkerStart } from './checkout-worker.ts'
+import { openCheckout } from './checkout-thread.ts'
 import { ContentReader } from './content-reader.ts'
 import { FileWriter, type CheckedOut, type CheckoutJob } from './file-writer.ts'
 
 /** Under this much to write, starting threads costs more than it saves. */
 const threadedBytesMin = 16 * 1024 * 1024
 const threadedFilesMin = 1500
-const batchLimits = { largeBytes: 64 * 1024 * 1024, filesMax: 128, bytesMax: 8 * 1024 * 1024 }
+const batchLimits = { largeBytes: 8 * 1024 * 1024, filesMax: 128, bytesMax: 4 * 1024 * 1024 }
 
 /**
  * Writes files and links into the working tree (or below another folder), on
@@ -20,7 +20,7 @@ const batchLimits = { largeBytes: 64 * 1024 * 1024, filesMax: 128, bytesMax: 8 *
 export async function* writeFiles(repo: Repo, jobs: readonly CheckoutJob[], root = repo.root): AsyncGenerator<CheckedOut> {
   const { env } = repo
   const foldsCase = detectFoldsCase(repo.folder)
-  const bytesTotal = jobs.reduce((sum, job) => sum + job.size, 0)
+  const bytesTotal = jobs.reduce((sum, job) => sum + bytesOf(job), 0)
   const progress = { task: 'writing', bytesTotal, filesTotal: jobs.length, files: 0 }
   if (env.threads < 2 || (bytesTotal < threadedBytesMin && jobs.length < threadedFilesMin)) {
     let bytes = 0
@@ -35,11 +35,12 @@ export async function* writeFiles(repo: Repo, jobs: readonly CheckoutJob[], root
     }
     return
   }
-  const results = runBatches<CheckoutJob, CheckedOut, null>(batchesOf(jobs, batchLimits), {
+  const results = runBatches(batchesOf(jobs, batchLimits, bytesOf), {
+    open: openCheckout,
     program: 'checkout-worker',
     from: import.meta.url,
     threads: Math.min(env.threads, jobs.length),
-    start: { root, storeFolder: repo.folder, foldsCase } satisfies CheckoutWorkerStart,
+    start: { root, storeFolder: repo.folder, foldsCase },
     signal: env.signal,
     onProgress: (bytes) => env.onProgress?.({ ...progress, bytes }),
   })
@@ -47,4 +48,9 @@ export async function* writeFiles(repo: Repo, jobs: readonly CheckoutJob[], root
     progress.files++
     yield result
   }
+}
+
+/** What there is to write: a ghost has no content. */
+function bytesOf(job: CheckoutJob): number {
+  return job.isGhost ? 0 : job.size
 }

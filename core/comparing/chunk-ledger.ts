@@ -36,7 +36,7 @@ export class ChunkLedger {
   /** Notes that they have a chunk. */
   async note({ id }: ChunkRef): Promise<void> {
     const located = await this.#locate(id)
-    if (located) await this.#mark(this.#noted, located)
+    if (located) this.#noted.add(located)
     else this.#states.set(this.#others.add(id), 1)
   }
 
@@ -45,7 +45,7 @@ export class ChunkLedger {
     const located = await this.#locate(chunk.id)
     if (!located) return this.#sendOther(chunk)
     if (this.#noted.has(located.pack, located.rank)) return { had: true, bytes: 0 }
-    return { had: false, bytes: (await this.#mark(this.#counted, located)) ? located.stored : 0 }
+    return { had: false, bytes: this.#counted.add(located) ? located.stored : 0 }
   }
 
   #sendOther({ id, length }: ChunkRef): Sending {
@@ -62,9 +62,4 @@ export class ChunkLedger {
     return packs.locateNow(idToBytes(id)) ?? packs.locate(id)
   }
 
-  async #mark(marks: ObjectMarks, located: Located): Promise<boolean> {
-    const { packs } = this.#objects
-    const { count } = packs.loadedIndex(located.pack) ?? (await packs.index(located.pack))
-    return marks.add(located, count)
-  }
 }

@@ -55,6 +55,7 @@ async function readFiles(repo: Repo, changes: readonly WorkChange[], writer: Chu
   const files = new Map<string, IngestedFile>()
   const ingester = new FileIngester(repo.rootBytes, writer, {
     withTimes: repo.config.getBool('core.mtimes') ?? false,
+    startedMs: Infinity,
     onBytes: (bytes) => {
       if (env.signal?.aborted) throw new DitsError('interrupted', 'interrupted')
       progress.bytes += bytes

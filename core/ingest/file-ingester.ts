@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync, type Stats } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
 import { createChunker, type Chunker } from '@dits/fastcdc'
 import { joinPath, pathToFs, type BytePath } from '../bytes.ts'
 import { isErrno } from '../errors.ts'
@@ -53,6 +54,18 @@ export interface Added {
 const attemptsMax = 3
 const firstBytes = 4096
 
+export interface FileIngesterOptions {
+  onBytes: (bytes: number) => void
+  withTimes: boolean
+  /**
+   * A moment before the first file is read, by the clock that the files' times
+   * come from (see readDiskClock): a file that is as new as that may change
+   * again while it is read and show no other time. `Infinity` where what is
+   * read is not stored.
+   */
+  startedMs: number
+}
+
 /** Reads, cuts, hashes and stores files, one after another, in the memory of one read buffer a profile. */
 export class FileIngester {
   private readonly root: BytePath
@@ -62,12 +75,14 @@ export class FileIngester {
   private readonly first = Buffer.allocUnsafeSlow(firstBytes)
   private readonly onBytes: (bytes: number) => void
   private readonly withTimes: boolean
+  private readonly startedMs: number
 
-  constructor(root: BytePath, writer: ChunkWriter, options: { onBytes: (bytes: number) => void; withTimes: boolean }) {
+  constructor(root: BytePath, writer: ChunkWriter, options: FileIngesterOptions) {
     this.root = root
     this.writer = writer
     this.onBytes = options.onBytes
     this.withTimes = options.withTimes
+    this.startedMs = options.startedMs
   }
 
   /** Stores one file. What is wrong with the file is an answer; what is wrong with the store throws. */
@@ -97,6 +112,7 @@ export class FileIngester {
       const stored = await this.ingestOpen(job, fd)
       const after = fstatSync(fd)
       if (!sameVersion(before, after) || after.size !== stored.size) return 'changed'
+      if (Math.max(after.mtimeMs, after.ctimeMs) >= this.startedMs && !this.readsAgain(fd, after, stored.hash)) return 'changed'
       const kind = (after.mode & 0o100) !== 0 ? 'executable' : 'file'
       return this.finish({ path: job.path, kind, ...stored, stat: fileStatOf(after) }, () => fstatSync(fd, { bigint: true }).mtimeNs)
     } catch (error) {
@@ -105,6 +121,23 @@ export class FileIngester {
     } finally {
       closeSync(fd)
     }
+  }
+
+  /**
+   * Whether a file that is newer than its times can tell still holds what was
+   * stored. A mixture of what it was before and after a change reads only once.
+   */
+  private readsAgain(fd: number, before: Stats, hash: Id): boolean {
+    const { window } = this.chunkerFor('general')
+    this.wholeHash.reset()
+    for (let position = 0; ; ) {
+      const count = readSync(fd, window, 0, window.length, position)
+      if (count === 0) break
+      this.wholeHash.update(window.subarray(0, count))
+      this.onBytes(0)
+      position += count
+    }
+    return idFromBytes(this.wholeHash.digest()) === hash && sameVersion(before, fstatSync(fd))
   }
 
   private ingestLink(job: IngestJob, target: string | Buffer): IngestResult | 'changed' {
@@ -155,6 +188,8 @@ export class FileIngester {
       if (last) break
       carried = moveTail(chunker, count, filled)
       unread = 0
+      // What was handed to the disk meanwhile gets its turn, and whoever wants to stop the work.
+      await setImmediate()
       await this.writer.ready()
     }
     if (onlyChunk) {

@@ -5,7 +5,7 @@ import { beginWriting, PackedWriter, type WriteSession } from '../pack/packed-wr
 import type { ByteStore } from '../store/byte-store.ts'
 import { batchesOf, runBatches } from '../threads/worker-pool.ts'
 import { FileIngester, type Added, type IngestJob, type IngestResult } from './file-ingester.ts'
-import type { IngestWorkerStart } from './ingest-worker.ts'
+import { openIngest } from './ingest-thread.ts'
 
 /** A file to ingest, with its size as it was when it was found: for balancing the work, not for trust. */
 export interface SizedJob extends IngestJob {
@@ -25,6 +25,8 @@ export interface IngestOptions {
   threads: number
   /** Whether modification times are wanted to the nanosecond. */
   withTimes: boolean
+  /** A moment before this, by the clock of the file system that holds the files (see readDiskClock). */
+  startedMs: number
   signal?: AbortSignal | undefined
   /** Called now and then with the bytes read and files stored so far, and a path that was stored lately. */
   onProgress?: ((progress: { bytes: number; files: number; path: BytePath | undefined }) => void) | undefined
@@ -33,7 +35,7 @@ export interface IngestOptions {
 /** Under this much to read, starting threads costs more than it saves. */
 const threadedBytesMin = 16 * 1024 * 1024
 const threadedFilesMin = 1500
-const batchLimits = { largeBytes: 64 * 1024 * 1024, filesMax: 64, bytesMax: 8 * 1024 * 1024 }
+const batchLimits = { largeBytes: 8 * 1024 * 1024, filesMax: 64, bytesMax: 4 * 1024 * 1024 }
 
 /**
  * Stores the content of files: read, cut, hashed, looked up, compressed and
@@ -66,6 +68,7 @@ async function* ingestHere(jobs: readonly SizedJob[], options: IngestOptions, se
   const done = { bytes: 0, files: 0, path: undefined as BytePath | undefined }
   const ingester = new FileIngester(options.root, writer, {
     withTimes: options.withTimes,
+    startedMs: options.startedMs,
     onBytes: (count) => {
       done.bytes += count
       if (options.signal?.aborted) throw new DitsError('interrupted', 'interrupted')
@@ -90,13 +93,14 @@ async function* ingestHere(jobs: readonly SizedJob[], options: IngestOptions, se
 }
 
 async function* ingestInThreads(jobs: readonly SizedJob[], options: IngestOptions, session: WriteSession): AsyncGenerator<IngestResult, Added> {
-  const { root, storeFolder, withTimes } = options
+  const { root, storeFolder, withTimes, startedMs } = options
   const done = { bytes: 0, files: 0, path: undefined as BytePath | undefined }
-  const results = runBatches<IngestJob, IngestResult, Added>(batchesOf(jobs, batchLimits), {
+  const results = runBatches(batchesOf(jobs, batchLimits), {
+    open: openIngest,
     program: 'ingest-worker',
     from: import.meta.url,
     threads: session.known.workers,
-    start: { root, storeFolder: storeFolder!, session, withTimes } satisfies IngestWorkerStart,
+    start: { root, storeFolder: storeFolder!, session, withTimes, startedMs },
     signal: options.signal,
     onProgress: (bytes) => options.onProgress?.({ ...done, bytes }),
   })

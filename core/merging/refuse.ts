@@ -25,8 +25,11 @@ export function checkCommittable(merge: MergeState, options: { amend?: boolean }
   if (merge.phase !== 'open') throw interrupted(merge)
   const { length } = merge.conflicts
   if (length > 0) {
-    throw new DitsError('unresolved-conflicts', length === 1 ? '1 file is still in conflict' : `${length} files are still in conflict`, {
-      hint: 'look at them with: dits status; then: dits resolve --ours|--theirs|--both FILE',
+    const named = listOf(merge.conflicts.map(({ path }) => path))
+    const copies = merge.conflicts.flatMap(({ beside }) => beside ?? [])
+    const besideText = copies.length === 0 ? '' : `\ntheir versions lie beside them, and are never committed: ${listOf(copies)}`
+    throw new DitsError('unresolved-conflicts', `${length === 1 ? '1 file is' : `${length} files are`} still in conflict: ${named}`, {
+      hint: `look at them with: dits status; then: dits resolve --ours|--theirs|--both FILE${besideText}`,
     })
   }
   if (options.amend) {
@@ -34,6 +37,10 @@ export function checkCommittable(merge: MergeState, options: { amend?: boolean }
       hint: `finish it with: ${howToFinish(merge)}`,
     })
   }
+}
+
+function listOf(paths: readonly BytePath[]): string {
+  return paths.slice(0, 3).map((path) => `'${pathToText(path)}'`).join(', ') + (paths.length > 3 ? ` and ${paths.length - 3} more` : '')
 }
 
 /** Throws `in-conflict` where one of the files is, because its conflict would not know where it went. */

@@ -4,6 +4,7 @@ import { readCurrentHead, shortRefName, type CurrentHead } from '../changing/hea
 import { makeChange, recordChange } from '../changing/operation.ts'
 import { updateWorktree } from '../changing/update-worktree.ts'
 import { DitsError } from '../errors.ts'
+import { refuseChangedGhosts } from '../ghosts/refuse-changed.ts'
 import { changesBetween } from '../history/changes.ts'
 import type { IngestedFile } from '../ingest/file-ingester.ts'
 import { encodeCommit, type Commit } from '../objects/commit.ts'
@@ -71,9 +72,14 @@ export async function pushStash(repo: Repo, options: StashOptions): Promise<Stas
     const ref = nextStashName(await listStashRefs(repo.refs))
     const staged = { before: index.tree, after: trees.target }
     const disk = trees.onDisk.tree ? { before: trees.onDisk.tree, after: trees.target } : undefined
-    await recordChange(repo, { refs: [{ name: ref, after: id }], index: staged, worktree: true, disk })
-    await repo.refs.move(ref, undefined, id)
-    const update = await updateWorktree(repo, trees.onDisk, trees.target, { policy: 'refuse' })
+    const update = await updateWorktree(repo, trees.onDisk, trees.target, {
+      policy: 'refuse',
+      // Only once nothing is in the way, or a refusal would leave an entry behind.
+      begin: async () => {
+        await recordChange(repo, { refs: [{ name: ref, after: id }], index: staged, worktree: true, disk })
+        await repo.refs.move(ref, undefined, id)
+      },
+    })
     await makeChange(repo, { index: { ...staged, bytes: update.index } })
     return { ref, id, message, files: new Set([...work.tracked, ...edits].map(({ path }) => path)).size, untracked: work.untracked.length }
   })
@@ -91,6 +97,7 @@ async function storeWork(repo: Repo, bench: Workbench, index: Index, options: St
   for await (const change of findChanges(repo, index, options.spec, { untracked, hash: false })) {
     if (change.change !== 'skipped') changes.push(change)
   }
+  await refuseChangedGhosts(repo, changes)
   const { files, failures } = await storeFiles(repo, jobsOf(repo, changes))
   const [first] = failures
   if (first) throw new DitsError(first.code, `'${pathToText(first.path)}' ${first.message}`, { hint: 'nothing was put aside; try again' })

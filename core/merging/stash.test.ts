@@ -74,6 +74,16 @@ describe('putting changes aside', () => {
     expect(await test.status()).toEqual(['staged modified a'])
   })
 
+  it('leaves no entry behind where something is in the way', async () => {
+    test = await TestRepo.create(first)
+    await test.write({ a: '2', f: 'l:elsewhere' })
+    await expect(push()).rejects.toMatchObject({ code: 'would-overwrite' })
+    expect(await listStash(test.repo)).toEqual([])
+    expect(await test.status()).toEqual(['modified a', 'deleted f/b', 'deleted f/gone', 'untracked f'])
+    await push({ untracked: true })
+    expect(await test.disk()).toEqual(first)
+  })
+
   it('is taken back by undo, in one step', async () => {
     test = await TestRepo.create(first)
     await test.write({ a: '2', 'f/gone': undefined, new: 'x:1', 'empty/folder': null })

@@ -1,3 +1,4 @@
+import { damaged } from './columns.ts'
 import type { Id } from './id.ts'
 import { decodeListRoot, listRowId, readListNode, type ChunkRef, type ListNode } from './list-node.ts'
 import type { ObjectReader } from './object-io.ts'
@@ -15,15 +16,16 @@ export interface ChunkChange {
  * read. A chunk that moved to another place is reported on both sides. Memory
  * is bounded by a window of rows a level, so where more than `windowRows` rows
  * in a row differ on both sides, chunks that would have matched further on may
- * be reported too. Throws `object-missing` and `object-damaged`.
+ * be reported too. `readerB` reads the nodes of `b`, where somebody wants to
+ * see which are read. Throws `object-missing` and `object-damaged`.
  */
-export async function* diffChunkLists(reader: ObjectReader, a: Uint8Array, b: Uint8Array): AsyncIterable<ChunkChange> {
+export async function* diffChunkLists(reader: ObjectReader, a: Uint8Array, b: Uint8Array, readerB = reader): AsyncIterable<ChunkChange> {
   if (Buffer.compare(a, b) === 0) return
   const rootA = decodeListRoot(a)
   const rootB = decodeListRoot(b)
   // Lists of unequal height are compared at the lower one's top level.
   const level = Math.min(rootA.level, rootB.level)
-  yield* diffRows(reader, level, rowsBelow(reader, rootA, level), rowsBelow(reader, rootB, level))
+  yield* diffRows({ a: reader, b: readerB }, level, rowsBelow(reader, rootA, level), rowsBelow(readerB, rootB, level))
 }
 
 /** Rows that are kept on a side while a match is looked for. */
@@ -41,10 +43,10 @@ interface Row {
 
 type Rows = AsyncIterable<Row[]>
 
-async function* diffRows(reader: ObjectReader, level: number, a: Rows, b: Rows): AsyncIterable<ChunkChange> {
+async function* diffRows(readers: { a: ObjectReader; b: ObjectReader }, level: number, a: Rows, b: Rows): AsyncIterable<ChunkChange> {
   for await (const gap of gapsBetween(a, b)) {
     if (level > 0) {
-      yield* diffRows(reader, level - 1, rowsInside(reader, gap.a, level - 1), rowsInside(reader, gap.b, level - 1))
+      yield* diffRows(readers, level - 1, rowsInside(readers.a, gap.a, level - 1), rowsInside(readers.b, gap.b, level - 1))
       continue
     }
     for (const row of gap.a) yield { side: 'a', chunk: chunkOf(row) }
@@ -119,6 +121,7 @@ async function* gapsBetween(sourceA: Rows, sourceB: Rows): AsyncIterable<Gap> {
     let doneA = 0
     let doneB = 0
     for (const [i, j] of matches) {
+      if (a.rows[i]!.size !== b.rows[j]!.size) throw damaged('chunk list', `two lists say different sizes of '${a.rows[i]!.id}'`)
       if (i > doneA || j > doneB) yield { a: a.rows.slice(doneA, i), b: b.rows.slice(doneB, j) }
       doneA = i + 1
       doneB = j + 1

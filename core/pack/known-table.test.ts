@@ -26,10 +26,28 @@ describe('KnownTable', () => {
     expect(recent.confirms(candidate!, first)).toBe(true)
   })
 
-  it('goes on when it is full, and then only forgets', () => {
-    const table = new KnownTable(createSharedKnown({ objects: 1, workers: 1, packs: 0 }))
+  it('goes on when several workers have filled it, and then only forgets', () => {
+    const shared = createSharedKnown({ objects: 1, workers: 2, packs: 0 })
+    const tables = [new KnownTable(shared), new KnownTable(shared)]
     const random = createRandom(2)
-    for (let i = 0; i < knownSlotsFor(1) * 2; i++) expect(table.claim(random.bytes(32), 0, i)).toBeUndefined()
+    const ids = Array.from({ length: knownSlotsFor(1) * 2 }, () => random.bytes(32))
+    ids.forEach((id, i) => expect(tables[i % 2]!.claim(id, 0, i)).toBeUndefined())
+    const known = ids.filter((id) => tables[0]!.claim(id, 1, 0))
+    expect(known.length).toBeGreaterThan(knownSlotsFor(1) * 0.9)
+    expect(known.length).toBeLessThanOrEqual(knownSlotsFor(1))
+    for (const id of known) expect(tables[1]!.claim(id, 1, 0)).toMatchObject({ pack: 0 })
+  })
+
+  it('looks through a few hundred slots at most, also where ids were made to collide', () => {
+    const table = new KnownTable(createSharedKnown({ objects: 100_000, workers: 1, packs: 0 }))
+    const colliding = Array.from({ length: 1000 }, (_, i) => {
+      const id = Buffer.alloc(32)
+      id.writeUInt16LE(i, 8)
+      id.writeUInt32LE(i << 20, 0)
+      return id
+    })
+    colliding.forEach((id, i) => expect(table.claim(id, 0, i)).toBeUndefined())
+    expect(colliding.filter((id) => table.claim(id, 1, 0))).toHaveLength(256)
   })
 })
 

@@ -29,6 +29,13 @@ const slotWords = 4
 const slotBytes = slotWords * 4
 const writing = -1
 const prefixSlotsMin = 1 << 12
+/**
+ * Slots that an id may be away from where its search begins. At the load that
+ * tables are made for few ids are ten slots away; a table that took more than
+ * it was made for, or ids that someone chose to collide, must not cost a walk
+ * through all of it for each look-up.
+ */
+const probesMax = 256
 
 /** Records that a pack of a session may have: what `recent` has room for. */
 export const sessionPackRecordsMax = 1 << 14
@@ -66,14 +73,11 @@ export class KnownTable {
   readonly shared: SharedKnown
   private readonly words: Int32Array
   private readonly mask: number
-  private used = 0
-  private readonly usedMax: number
 
   constructor(shared: SharedKnown) {
     this.shared = shared
     this.words = new Int32Array(shared.slots)
     this.mask = shared.slots.byteLength / slotBytes - 1
-    this.usedMax = Math.floor((this.mask + 1) * 0.85)
   }
 
   /** Adds every object of a pack of the repository. */
@@ -84,17 +88,16 @@ export class KnownTable {
   /**
    * Enters an id unless one with the same first 8 bytes is there. Answers the
    * one that is there, or `undefined` where the id was entered (or where the
-   * table is full: then an object may be stored twice, which costs space and
-   * harms nothing).
+   * table is full around the id's place, whichever worker filled it: then an
+   * object may be stored twice, which costs space and harms nothing).
    */
   claim(id: Uint8Array, pack: number, ordinal: number): Candidate | undefined {
     const low = id[0]! | (id[1]! << 8) | (id[2]! << 16) | (id[3]! << 24)
     const high = id[4]! | (id[5]! << 8) | (id[6]! << 16) | (id[7]! << 24)
-    for (let slot = (low ^ (high >>> 7)) & this.mask, probes = 0; probes <= this.mask; slot = (slot + 1) & this.mask, probes++) {
+    for (let slot = (low ^ (high >>> 7)) & this.mask, probes = 0; probes < probesMax; slot = (slot + 1) & this.mask, probes++) {
       const at = slot * slotWords
       let owner = Atomics.load(this.words, at + 2)
       if (owner === 0) {
-        if (this.used >= this.usedMax) return undefined
         owner = Atomics.compareExchange(this.words, at + 2, 0, writing)
         if (owner === 0) return this.fill(at, low, high, pack, ordinal)
       }
@@ -109,7 +112,6 @@ export class KnownTable {
     this.words[at + 1] = high
     this.words[at + 3] = ordinal
     Atomics.store(this.words, at + 2, pack + 1)
-    this.used++
     return undefined
   }
 }

@@ -139,23 +139,40 @@ export class PackIndex {
     return -1
   }
 
-  /** The first rank whose id is not below `prefix` (up to 32 bytes). */
-  lowerBound(prefix: Uint8Array): number {
-    let low = 0
-    let high = this.count
+  /**
+   * The first rank, from `from` on, whose id is not below `prefix` (up to 32
+   * bytes). Steps that grow from there, so that looking up sorted prefixes one
+   * after another is a walk along the index.
+   */
+  lowerBound(prefix: Uint8Array, from = 0): number {
+    let low = from
+    let high = from
+    for (let step = 1; high < this.count && this.isBelow(high, prefix); step *= 2) {
+      low = high + 1
+      high = Math.min(this.count, high + step)
+    }
     while (low < high) {
       const middle = (low + high) >>> 1
-      const at = this.columns.ids + middle * 32
-      if (this.bytes.compare(prefix, 0, prefix.length, at, at + prefix.length) < 0) low = middle + 1
+      if (this.isBelow(middle, prefix)) low = middle + 1
       else high = middle
     }
     return low
+  }
+
+  private isBelow(rank: number, prefix: Uint8Array): boolean {
+    const at = this.columns.ids + rank * 32
+    return this.bytes.compare(prefix, 0, prefix.length, at, at + prefix.length) < 0
   }
 
   /** All ranks in the order in which their records lie in the pack. */
   ranksByOffset(): Uint32Array {
     const offsets = Uint32Array.from({ length: this.count }, (_, rank) => this.bytes.readUInt32LE(this.columns.offsets + rank * 4))
     return Uint32Array.from(offsets.keys()).sort((a, b) => offsets[a]! - offsets[b]!)
+  }
+
+  /** The first four bytes of an id as a number, big-endian. */
+  prefix(rank: number): number {
+    return this.bytes.readUInt32BE(this.columns.ids + rank * 32)
   }
 
   idBytes(rank: number): Uint8Array {

@@ -1,14 +1,15 @@
 import { DitsError, hasCode } from '../errors.ts'
+import { chunkBytesMax } from '../limits.ts'
 import { hashObject, kindCodes, type Id, idFromBytes, type ObjectKind } from '../objects/id.ts'
 import type { ByteStore } from '../store/byte-store.ts'
 import { decompress } from './compress.ts'
-import { checkPackHeader, packHeaderBytes, readRecordHeader, recordCheckHolds, recordHeaderBytes, type RecordHeader } from './pack-format.ts'
+import { checkPackHeader, packDamaged, packHeaderBytes, readRecordHeader, recordCheckHolds, recordHeaderBytes, type RecordHeader } from './pack-format.ts'
 import { PackIndex, PackIndexBuilder } from './pack-index.ts'
 import { indexKey, packKey } from './pack-writer.ts'
 
 /** Reading whole packs: to verify every byte, and to make a lost index again. */
 
-const readAtOnce = 4 * 1024 * 1024
+const readAtOnce = 1024 * 1024
 
 /** Something that is wrong with a pack. */
 export interface PackProblem {
@@ -51,7 +52,7 @@ export async function verifyPack(store: ByteStore, pack: string, onBytes: (bytes
     const length = recordHeaderBytes + row.stored
     if (row.offset !== expected) report.problems.push(damaged(pack, `its records do not follow each other at ${expected}`))
     expected = row.offset + length
-    const record = await reader.read(row.offset, length)
+    const record = reader.readNow(row.offset, length) ?? (await reader.read(row.offset, length))
     report.objects++
     onBytes(length)
     const message = record ? recordProblem(record, pack, index.idBytes(rank), row.kind) : 'the pack ends before it'
@@ -67,7 +68,9 @@ export async function verifyPack(store: ByteStore, pack: string, onBytes: (bytes
 
 /**
  * Makes the index of a pack again from the pack. Records that are damaged are
- * left out and counted. The index is written last and whole.
+ * left out and counted; a damaged header counts as one. The index is written
+ * last and whole. Throws `pack-damaged` where nothing in the pack can be read,
+ * and `unsupported-version`.
  */
 export async function rebuildIndex(store: ByteStore, pack: string): Promise<{ objects: number; skipped: number }> {
   const stat = await store.stat(packKey(pack))
@@ -78,17 +81,25 @@ export async function rebuildIndex(store: ByteStore, pack: string): Promise<{ ob
     if (found.damaged) skipped++
     else builder.add(found.header.id, kindCodes[found.header.kind], found.header.codec, found.offset, found.header.stored, found.header.raw)
   }
+  if (builder.count === 0 && skipped > 0) throw packDamaged(pack, 'nothing in it can be read')
   await store.put(indexKey(pack), builder.encode(stat.size))
   return { objects: builder.count, skipped }
 }
+
+/** Where compressed chunks are unpacked, one after another. */
+let unpacked: Uint8Array | undefined
 
 type Scanned = { damaged: true } | { damaged: false; header: RecordHeader; offset: number }
 
 /** Walks a pack record by record. After damage it looks for the next header that proves itself by its check and its object. */
 async function* scanRecords(store: ByteStore, pack: string, size: number): AsyncGenerator<Scanned> {
   const reader = new SequentialReader(store, pack, size)
-  const head = await reader.read(0, packHeaderBytes)
-  checkPackHeader(head ?? new Uint8Array(0), pack)
+  try {
+    checkPackHeader((await reader.read(0, packHeaderBytes)) ?? new Uint8Array(0), pack)
+  } catch (error) {
+    if (!hasCode(error, 'pack-damaged')) throw error
+    yield { damaged: true }
+  }
   let lost = false
   for (let offset = packHeaderBytes; offset < size; ) {
     const header = await soundRecord(reader, pack, offset)
@@ -106,15 +117,17 @@ async function* scanRecords(store: ByteStore, pack: string, size: number): Async
 
 /** The header at an offset where a whole, verified record starts there. */
 async function soundRecord(reader: SequentialReader, pack: string, offset: number): Promise<RecordHeader | undefined> {
-  const head = await reader.read(offset, recordHeaderBytes)
-  if (!head) return undefined
+  const read = await reader.read(offset, recordHeaderBytes)
+  if (!read) return undefined
+  // The next reading fills the same memory.
+  const head = Buffer.from(read)
   try {
     const header = readRecordHeader(head, 0, pack)
     // A plain record's check covers its header alone, so a chance match is told apart before the payload is read.
     if (header.codec === 0 && !recordCheckHolds(head, 0, header)) return undefined
     const record = await reader.read(offset, recordHeaderBytes + header.stored)
     if (!record || recordProblem(record, pack, header.id, header.kind)) return undefined
-    return { ...header, id: Buffer.from(header.id) }
+    return header
   } catch (error) {
     if (hasCode(error, 'pack-damaged') || hasCode(error, 'unsupported-codec')) return undefined
     throw error
@@ -133,9 +146,10 @@ function recordProblem(record: Uint8Array, pack: string, id: Uint8Array, kind: O
   if (header.kind !== kind || Buffer.compare(header.id, id) !== 0) return 'it is not the object that the index names'
   if (!recordCheckHolds(record, 0, header)) return 'its bytes are not what was written'
   try {
-    const bytes = decompress(header.codec, record.subarray(recordHeaderBytes), header.raw)
-    if (bytes.length === header.raw && Buffer.compare(hashObject(kind, bytes), id) === 0) return undefined
-    return `its bytes hash to ${idFromBytes(hashObject(kind, bytes))}`
+    const bytes = decompress(header.codec, record.subarray(recordHeaderBytes), header.raw, (unpacked ??= Buffer.allocUnsafeSlow(chunkBytesMax + 1)))
+    const hash = hashObject(kind, bytes)
+    if (bytes.length === header.raw && Buffer.compare(hash, id) === 0) return undefined
+    return `its bytes hash to ${idFromBytes(hash)}`
   } catch {
     return 'it cannot be decompressed'
   }
@@ -165,11 +179,12 @@ function damaged(pack: string, what: string): PackProblem {
   return { pack, code: 'pack-damaged', message: `pack '${pack}' is damaged: ${what}` }
 }
 
-/** Reads a pack mostly forwards, several megabytes at a time. */
+/** Reads a pack mostly forwards, a megabyte at a time, into the same memory again and again. */
 class SequentialReader {
   private readonly store: ByteStore
   private readonly pack: string
   private readonly size: number
+  private readonly memory = Buffer.allocUnsafeSlow(readAtOnce)
   private buffer: Uint8Array = new Uint8Array(0)
   private start = 0
 
@@ -182,13 +197,19 @@ class SequentialReader {
   /** Bytes of the pack, valid until the next call; `undefined` where it ends before. */
   async read(offset: number, length: number): Promise<Uint8Array | undefined> {
     if (offset + length > this.size) return undefined
-    if (offset < this.start || offset + length > this.start + this.buffer.length) {
-      const stored = await this.store.get(packKey(this.pack), { offset, length: Math.max(length, Math.min(readAtOnce, this.size - offset)) })
-      if (!stored) throw new DitsError('pack-missing', `pack '${this.pack}' is missing`)
-      this.buffer = stored.bytes
-      this.start = offset
-    }
+    const known = this.readNow(offset, length)
+    if (known) return known
+    const range = { offset, length: Math.max(length, Math.min(readAtOnce, this.size - offset)), into: this.memory }
+    const stored = await this.store.get(packKey(this.pack), range)
+    if (!stored) throw new DitsError('pack-missing', `pack '${this.pack}' is missing`)
+    this.buffer = stored.bytes
+    this.start = offset
+    return this.readNow(offset, length)
+  }
+
+  /** As `read`, where the bytes are in memory already. */
+  readNow(offset: number, length: number): Uint8Array | undefined {
     const at = offset - this.start
-    return at + length <= this.buffer.length ? this.buffer.subarray(at, at + length) : undefined
+    return at >= 0 && at + length <= this.buffer.length ? this.buffer.subarray(at, at + length) : undefined
   }
 }

@@ -3,6 +3,7 @@ import type { ObjectWriter } from '../objects/object-io.ts'
 import type { ByteStore } from '../store/byte-store.ts'
 import { compress } from './compress.ts'
 import { createSharedKnown, KnownTable, RecentIds, sessionPackRecordsMax, type Candidate, type SharedKnown } from './known-table.ts'
+import type { SharedLookups } from './lookups.ts'
 import { PackSet } from './pack-set.ts'
 import { PackWriter } from './pack-writer.ts'
 
@@ -13,6 +14,8 @@ export interface WriteSession {
   known: SharedKnown
   /** The packs that the table was filled from; empty where the packs' indexes are asked instead. */
   loaded: string[]
+  /** Which packs to ask then, where so much is expected that this is worth the memory. */
+  lookups: SharedLookups
 }
 
 /**
@@ -26,6 +29,7 @@ export async function beginWriting(
   options: { name: string; objects: number; workers?: number },
 ): Promise<WriteSession> {
   const workers = options.workers ?? 1
+  await packs.cover()
   const existing = await packs.countObjects()
   const load = existing > 0 && options.objects * 20 > existing && existing < tableObjectsMax
   const known = createSharedKnown({
@@ -36,7 +40,7 @@ export async function beginWriting(
   const loaded = load ? [...packs.names] : []
   const table = new KnownTable(known)
   for (let i = 0; i < loaded.length; i++) table.addPack(i, await packs.index(loaded[i]!))
-  return { name: options.name, known, loaded }
+  return { name: options.name, known, loaded, lookups: load ? [] : await packs.shareLookups(options.objects) }
 }
 
 const tableObjectsMax = 16_000_000
@@ -59,6 +63,7 @@ export class PackedWriter implements ObjectWriter {
     this.packs = packs
     this.session = session
     this.worker = worker
+    packs.adoptLookups(session.lookups)
     this.table = new KnownTable(session.known)
     this.recent = new RecentIds(session.known)
     this.writer = new PackWriter(store, { nextName: () => this.nameOf(this.packNumber), recordsMax: sessionPackRecordsMax })
@@ -80,9 +85,9 @@ export class PackedWriter implements ObjectWriter {
    * answer is false.
    */
   add(kind: ObjectKind, id: Uint8Array, bytes: Uint8Array): Promise<boolean> | undefined {
-    if (this.isListed(id)) return undefined
-    if (this.asksPacks && this.packs.locateLoaded(id) === 'unknown') return this.addUnlisted(kind, id, bytes)
-    return this.claim(kind, id, bytes)
+    const listed = this.asksPacks ? this.packs.locateLoaded(id) : 'absent'
+    if (listed === 'held') return undefined
+    return listed === 'unknown' ? this.addUnlisted(kind, id, bytes) : this.claim(kind, id, bytes)
   }
 
   /** Stores an object without asking whether it exists. */
@@ -117,7 +122,7 @@ export class PackedWriter implements ObjectWriter {
 
   /** True where an index in memory has the object. */
   private isListed(id: Uint8Array): boolean {
-    return this.asksPacks && (this.packs.locateNow(id) !== undefined || this.packs.locateLoaded(id) === 'held')
+    return this.asksPacks && this.packs.locateLoaded(id) === 'held'
   }
 
   private async addUnlisted(kind: ObjectKind, id: Uint8Array, bytes: Uint8Array): Promise<boolean> {

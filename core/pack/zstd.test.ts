@@ -48,6 +48,17 @@ describe('zstd frames', () => {
     expect(() => zstdDecompress(bomb, 65536)).toThrow()
   })
 
+  it('are unpacked into the memory that is given, where they fit with a byte to spare', () => {
+    const text = someText(5000)
+    const frame = zstdCompressSync(text)
+    for (const space of [0, 4999, 5000, 5001, 9000]) {
+      const into = Buffer.alloc(space)
+      const content = zstdDecompress(frame, text.length, into)
+      expect(Buffer.from(content).equals(text), `${space} bytes`).toBe(true)
+      if (space > text.length) expect(content.buffer).toBe(into.buffer)
+    }
+  })
+
   it('of nothing hold nothing', () => {
     expect(zstdDecompress(zstdCompressSync(Buffer.alloc(0)), 0).length).toBe(0)
   })

@@ -12,31 +12,41 @@ import { constants, createZstdCompress, createZstdDecompress, zstdCompressSync, 
 
 const level = { [constants.ZSTD_c_compressionLevel]: 1 }
 
-/** A frame of `bytes`; `undefined` where it would not be shorter than `limit` bytes. The result may be kept. */
+/** A frame of `bytes`; `undefined` where it would not be shorter than `limit` bytes. It is valid until the next call. */
 export function zstdCompress(bytes: Uint8Array, limit: number): Uint8Array | undefined {
   const context = (compressor ??= openCompressor())
   if (!context) {
     const frame = zstdCompressSync(bytes, { pledgedSrcSize: bytes.length, params: level })
     return frame.length < limit ? frame : undefined
   }
-  const target = outputOf(limit)
-  const length = context.run(bytes, target, limit)
-  if (length !== undefined && length < limit) return Buffer.from(target.subarray(0, length))
-  // A frame that was cut off is still in the context.
+  // Where even a frame of noise fits, the library compresses straight from the input to the output, without copies of both.
+  const space = frameBytesMax(bytes.length)
+  const target = outputOf(space)
+  const length = context.run(bytes, target, space)
+  // A frame that failed may still be in the context.
   if (length === undefined) compressor = openCompressor()
-  return undefined
+  return length !== undefined && length < limit ? target.subarray(0, length) : undefined
 }
 
-/** The content of a frame that must be exactly `length` bytes long. Throws where it is not. */
-export function zstdDecompress(frame: Uint8Array, length: number): Uint8Array {
+/**
+ * The content of a frame that must be exactly `length` bytes long; in `into`
+ * where that is given and longer than that. Throws where it is not.
+ */
+export function zstdDecompress(frame: Uint8Array, length: number, into?: Uint8Array): Uint8Array {
   const context = (decompressor ??= openDecompressor())
   if (!context) return zstdDecompressSync(frame, { maxOutputLength: Math.max(1, length) })
   // One byte more, to see where a frame holds more than it should.
-  const target = Buffer.allocUnsafe(length + 1)
+  const target = into && into.length > length ? into : Buffer.allocUnsafe(length + 1)
   const produced = context.run(frame, target, length + 1)
   if (produced === length) return target.subarray(0, length)
   decompressor = openDecompressor()
   throw new Error(`a zstd frame does not hold the ${length} bytes that it should`)
+}
+
+/** The most that `length` bytes can take (ZSTD_compressBound of zstd.h), and one to tell that the frame ended before the space did. */
+function frameBytesMax(length: number): number {
+  const smallInputs = 128 * 1024
+  return length + (length >>> 8) + (length < smallInputs ? (smallInputs - length) >>> 11 : 0) + 1
 }
 
 /** One context: handles of Node's zlib streams have this much in common. */

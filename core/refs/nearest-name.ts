@@ -1,13 +1,17 @@
 /**
  * The name that someone who typed `text` most likely meant: the one with the
  * fewest letters inserted, deleted, replaced or swapped, where these are at
- * most a third of the letters typed (and one at least may be wrong).
+ * most a third of the letters typed (one at least may be wrong). Names that
+ * differ in their numbers only are no slips of the finger, and words of one or
+ * two letters are like any other.
  */
 export function nearestName(text: string, names: Iterable<string>): string | undefined {
+  if (text.length < 3) return undefined
+  const unnumbered = (name: string): string => name.replace(/\d+/g, '0')
   let best: string | undefined
   let limit = Math.max(1, Math.floor(text.length / 3)) + 1
   for (const name of names) {
-    if (Math.abs(name.length - text.length) >= limit) continue
+    if (Math.abs(name.length - text.length) >= limit || unnumbered(name) === unnumbered(text)) continue
     const distance = editDistance(text, name)
     if (distance >= limit) continue
     best = name

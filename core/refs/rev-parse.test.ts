@@ -151,6 +151,8 @@ describe('parseRevision', () => {
 
   it('suggests the name that was meant', async () => {
     expect(await errorOf('mian')).toMatchObject({ code: 'unknown-revision', hint: "did you mean 'main'?" })
+    expect(await errorOf('man')).toMatchObject({ hint: "did you mean 'main'?" })
+    for (const other of ['mi', 'xyz', 'shot-12']) expect((await errorOf(other)).hint).toContain('run: dits branch')
     expect(await errorOf('feature/on')).toMatchObject({ hint: "did you mean 'feature/one'?" })
     expect((await errorOf('nothing-like-it')).hint).toMatch(/run: dits branch/)
     expect(await errorOf('with space')).toMatchObject({ code: 'unknown-revision' })

@@ -3,6 +3,7 @@ import { recordChange } from '../changing/operation.ts'
 import { withLock, type Repo } from '../repo.ts'
 import type { Index } from '../worktree/index-file.ts'
 import { Placer, removeLeftovers } from '../worktree/place.ts'
+import { createStandingCheck } from '../worktree/standing-folder.ts'
 import { findChanges } from './changes.ts'
 import type { Pathspec } from './pathspec.ts'
 import { readIndex } from './stage.ts'
@@ -34,17 +35,20 @@ export async function cleanWorktree(repo: Repo, spec: Pathspec, options: CleanOp
     await recordChange(repo, { saved, worktree: true })
     const placer = new Placer(repo.root)
     for (const path of files) placer.removeFile(path)
-    for (const path of folders) removeWithParents(placer, index, path)
-    if (entersFolders(spec, options)) placer.removeEmptiedFolders()
+    const isStoodIn = createStandingCheck(repo)
+    for (const path of folders) removeWithParents(placer, path, (folder) => isTracked(index, folder) || isStoodIn(folder))
+    if (entersFolders(spec, options)) placer.removeEmptiedFolders(isStoodIn)
     return found
   })
 }
 
-/** Removes an empty folder, and those above it that hold nothing else and nothing tracked. */
-function removeWithParents(placer: Placer, index: Index | undefined, folder: BytePath): void {
-  for (let path = folder; path !== rootPath && index?.findFolder(path) === undefined; path = parentPath(path)) {
-    if (index?.find(path) !== undefined || !placer.removeFolder(path)) return
-  }
+/** Removes an empty folder, and those above it that hold nothing else, up to one that stays. */
+function removeWithParents(placer: Placer, folder: BytePath, stays: (folder: BytePath) => boolean): void {
+  for (let path = folder; path !== rootPath && !stays(path); path = parentPath(path)) if (!placer.removeFolder(path)) return
+}
+
+function isTracked(index: Index | undefined, path: BytePath): boolean {
+  return index?.findFolder(path) !== undefined || index?.find(path) !== undefined
 }
 
 /** Untracked files, and empty folders, each in path order. */

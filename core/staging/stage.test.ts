@@ -97,7 +97,10 @@ describe('adding', () => {
   it('stages the rest where names are ignored, and answers which', async () => {
     const test = await TestRepo.create()
     test.write({ '.ditsignore': '*.tmp\ncache/\n', a: '1', 'b.tmp': 'x', 'cache/x': 'x' })
-    expect(await addPaths(test.repo, specOf('a', 'b.tmp', 'cache/x', 'cache'))).toMatchObject({ added: ['a'], ignored: ['b.tmp', 'cache/x', 'cache'] })
+    expect(await addPaths(test.repo, specOf('a', 'b.tmp', 'cache/x', 'cache'))).toMatchObject({
+      added: ['a'],
+      ignored: [{ path: 'b.tmp', by: `'.ditsignore', line 1` }, { path: 'cache/x', by: `'.ditsignore', line 2` }, { path: 'cache', by: `'.ditsignore', line 2` }],
+    })
     await expect(addPaths(test.repo, specOf('b.tmp'))).rejects.toThrow(code('path-ignored'))
     await expect(addPaths(test.repo, specOf('cache/x', 'b.tmp'))).rejects.toThrow(code('path-ignored'))
     expect(await addPaths(test.repo, specOf('cache/x', 'b.tmp'), { force: true })).toMatchObject({ added: ['b.tmp', 'cache/x'] })

@@ -5,6 +5,7 @@ import { isFailure, type Added, type IngestedFile, type IngestFailure } from '..
 import { ingestFiles, type SizedJob } from '../ingest/ingest.ts'
 import type { Id } from '../objects/id.ts'
 import { newSessionName, openWriter, type Repo } from '../repo.ts'
+import { readDiskClock } from '../worktree/disk.ts'
 import { kindOfMode } from '../worktree/file-stat.ts'
 import { FolderGuard } from '../worktree/folder-guard.ts'
 import type { IndexEntry } from '../worktree/index-file.ts'
@@ -29,6 +30,7 @@ export async function storeFiles(repo: Repo, jobs: readonly SizedJob[]): Promise
     packs: repo.objects.packs,
     sessionName: newSessionName(repo),
     threads: env.threads,
+    startedMs: readDiskClock(repo.folder),
     withTimes: repo.config.getBool('core.mtimes') ?? false,
     signal: env.signal,
     onProgress: (progress) => env.onProgress?.({ task: 'reading', ...progress, bytesTotal, filesTotal: jobs.length }),

@@ -21,7 +21,8 @@
  * It does not promise that a value still is what was put: callers verify.
  * Nor that `a` and `a/b` can both be stored: where a folder cannot be a file as
  * well, `put` throws `key-conflict`. Callers choose their keys so that none is
- * a folder of another.
+ * a folder of another. Nor that keys of any length can be stored: up to 900
+ * bytes they can, and what is too long for a store makes its `put` throw.
  *
  * A body that throws while it is pulled makes `put` throw the same error, and
  * nothing is stored.
@@ -47,6 +48,12 @@ export interface ByteStore {
 export interface ByteRange {
   offset: number
   length: number
+  /**
+   * Memory that may be filled and handed back, for whoever reads much and is
+   * done with one range before the next: fresh memory costs more than reading.
+   * A store need not use it.
+   */
+  into?: Uint8Array
 }
 
 export interface Stored {

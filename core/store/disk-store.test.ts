@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -89,6 +89,12 @@ describe('DiskStore', () => {
       await expect(store.put('a/b/c/d', Buffer.from('2'), condition)).rejects.toMatchObject({ code: 'key-conflict' })
     }
     expect(await keys(store, '')).toEqual(['a/b'])
+  })
+
+  it('takes a pipe for damage, and does not wait for it', async () => {
+    await store.put('a', Buffer.from('1'))
+    execFileSync('mkfifo', [inStore('pipe')])
+    for (const range of [undefined, { offset: 0, length: 1 }]) await expect(store.get('pipe', range)).rejects.toMatchObject({ code: 'store-damaged' })
   })
 
   it('refuses to read a huge value whole, but reads it by range', async () => {

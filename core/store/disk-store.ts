@@ -61,7 +61,7 @@ export class DiskStore implements ByteStore {
   async get(key: string, range?: ByteRange): Promise<Stored | undefined> {
     checkKey(key)
     if (!range) return withStoreErrors('read', key, this.#getWhole(key))
-    const reading = this.#files.use(this.#path(key), (handle, size) => readRange(handle, range.offset, rangeLength(range, size)))
+    const reading = this.#files.use(this.#path(key), (handle, size) => readRange(handle, range.offset, rangeLength(range, size), range.into))
     const bytes = await withStoreErrors('read', key, reading)
     return bytes && { bytes, version: '' }
   }
@@ -240,8 +240,8 @@ export class DiskStore implements ByteStore {
   }
 }
 
-async function readRange(handle: FileHandle, offset: number, length: number): Promise<Uint8Array> {
-  const bytes = Buffer.allocUnsafe(length)
+async function readRange(handle: FileHandle, offset: number, length: number, into?: Uint8Array): Promise<Uint8Array> {
+  const bytes = into && into.length >= length ? into.subarray(0, length) : Buffer.allocUnsafe(length)
   for (let done = 0; done < length; ) {
     const { bytesRead } = await handle.read(bytes, done, length - done, offset + done)
     // Values are replaced whole, never cut: a file that ends early was changed by someone else.

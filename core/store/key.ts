@@ -18,9 +18,12 @@ const partialPattern = /^[A-Za-z0-9._%-]*$/
  * which stores and file locks keep for themselves.
  */
 export function checkKey(key: string): void {
-  const names = key.split('/')
-  const last = names[names.length - 1] ?? ''
-  if (names.some((name) => !isName(name)) || isReserved(names[0] ?? '') || last.endsWith('.lock')) throw badKey(key)
+  if (!isKey(key)) throw badKey(key)
+}
+
+/** True where a value can be stored under `key`, by the rule of `checkKey`. */
+export function isKey(key: string): boolean {
+  return key.split('/').every(isName) && !isReservedKey(key)
 }
 
 /** Throws `bad-key` unless some key could start with `prefix`. The last name may be cut short. */

@@ -1,6 +1,6 @@
-import { fstatSync } from 'node:fs'
+import { constants, fstatSync } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
-import { isErrno } from '../errors.ts'
+import { DitsError, isErrno } from '../errors.ts'
 
 interface OpenFile {
   opening: Promise<FileHandle | undefined>
@@ -83,18 +83,30 @@ export class OpenFiles {
   }
 }
 
-/** Opens a regular file for reading; `undefined` where there is none at `path`. */
+/**
+ * Opens a regular file for reading; `undefined` where nothing, or a folder, is
+ * at `path`. Throws `store-damaged` for a pipe, a device or a socket.
+ */
 export async function openRegular(path: string): Promise<FileHandle | undefined> {
   let handle: FileHandle
   try {
-    handle = await open(path, 'r')
+    // Nobody may come to write to a pipe.
+    handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined
+    if (isErrno(error, 'ENXIO')) throw noFile(path)
     throw error
   }
-  if (fstatSync(handle.fd).isFile()) return handle
+  const stats = fstatSync(handle.fd)
+  if (stats.isFile()) return handle
   await handle.close()
-  return undefined
+  if (stats.isDirectory()) return undefined
+  throw noFile(path)
+}
+
+/** The error for something else where the repository keeps a file. */
+export function noFile(path: string): DitsError {
+  return new DitsError('store-damaged', `'${path}' is not a file`, { hint: 'move it away, put the file back from a copy if there is one, then run: dits fsck' })
 }
 
 /**

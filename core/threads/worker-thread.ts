@@ -1,41 +1,12 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { DitsError } from '../errors.ts'
 import { packError } from './thread-error.ts'
-import type { FromThread, ThreadStart, ToThread } from './worker-pool.ts'
-
-/** What a thread's program brings. */
-export interface BatchServer<Job, Result, Summary> {
-  run(job: Job): Promise<Result>
-  /** Called once, after the last job. */
-  finish(): Promise<Summary>
-  /** Called instead where the work is given up: removes what is unfinished. */
-  abandon?(): Promise<void>
-}
-
-/** What a thread is told when it starts, and what it reports to. */
-export interface ThreadContext<Start> {
-  start: Start
-  thread: number
-  /** Counts bytes for the progress display. Throws `interrupted` where the command is to stop. */
-  onBytes(bytes: number): void
-}
+import { contextOf, type BatchServer, type OpenServer, type ThreadStart } from './thread-context.ts'
+import type { FromThread, ToThread } from './worker-pool.ts'
 
 /** Runs a thread's program: answers every batch of jobs with its results, in order, until it is told to finish. */
-export function serveBatches<Start, Job, Result, Summary>(
-  open: (context: ThreadContext<Start>) => Promise<BatchServer<Job, Result, Summary>>,
-): void {
-  const { start, thread, progress, stop } = workerData as ThreadStart
+export function serveBatches<Start, Job, Result, Summary>(open: OpenServer<Start, Job, Result, Summary>): void {
   const port = parentPort!
-  const counts = new BigInt64Array(progress)
-  const flag = new Int32Array(stop)
-  const server = open({
-    start: start as Start,
-    thread,
-    onBytes: (bytes) => {
-      Atomics.add(counts, thread, BigInt(bytes))
-      if (Atomics.load(flag, 0) !== 0) throw new DitsError('interrupted', 'interrupted')
-    },
-  })
+  const server = open(contextOf(workerData as ThreadStart<Start>))
   let queue = server.then(() => {})
   port.on('message', (message: ToThread) => {
     if (message.type === 'stop') {

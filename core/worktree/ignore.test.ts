@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import { pathFromText, type BytePath } from '../bytes.ts'
-import { baseRules, isIgnored } from './ignore.ts'
+import { baseRules, whyIgnored } from './ignore.ts'
 import { scanWorktree } from './status.ts'
 import { hardNames, seededRandom, WorkFolder } from './work-folder.fixture.ts'
 
@@ -79,10 +79,14 @@ describe('ignore rules', () => {
 
   it('answer for one path', () => {
     const tree = new WorkFolder()
-    tree.write('.ditsignore', 'out\n')
+    tree.write('.ditsignore', '# what is rendered\nout\n')
     tree.write('a/.ditsignore', '*.tmp\n')
-    const ask = (path: string, isFolder = false): boolean => isIgnored(tree.root, path as BytePath, isFolder, baseRules())
-    expect([ask('out', true), ask('out/deep/x'), ask('a/x.tmp'), ask('x.tmp'), ask('a/b/c')]).toEqual([true, true, true, false, false])
+    const base = baseRules({ userText: 'mine\n' })
+    const ask = (path: string, isFolder = false) => whyIgnored(tree.root, path as BytePath, isFolder, base)
+    const out = `'.ditsignore', line 2`
+    expect([ask('out', true), ask('out/deep/x'), ask('a/x.tmp')]).toEqual([out, out, `'a/.ditsignore', line 1`])
+    expect([ask('a/mine'), ask('b/.git', true)]).toEqual(['your own ignore file, line 1', 'a rule of dits itself'])
+    expect([ask('x.tmp'), ask('a/b/c')]).toEqual([undefined, undefined])
   })
 
   it('refuse an ignore file of more than a megabyte', async () => {

@@ -1,5 +1,5 @@
 import { lstatSync, readFileSync } from 'node:fs'
-import { joinPath, pathFromText, rootPath, type BytePath } from '../bytes.ts'
+import { joinPath, pathFromText, pathToText, rootPath, type BytePath } from '../bytes.ts'
 import { DitsError } from '../errors.ts'
 import { ruleFileBytesMax } from '../limits.ts'
 import { diskPath } from './disk.ts'
@@ -30,7 +30,7 @@ export class IgnoreRules {
     let patterns = this.#patterns
     for (const name of ignoreFileNames) {
       const text = names.includes(name) ? readRuleFile(root, joinPath(folder, name)) : undefined
-      if (text !== undefined) patterns = patterns.extend(folder, patternLines(text))
+      if (text !== undefined) patterns = patterns.extend(folder, patternLines(text), (line) => `'${pathToText(joinPath(folder, name))}', line ${line}`)
     }
     return patterns === this.#patterns ? this : new IgnoreRules(patterns)
   }
@@ -38,6 +38,11 @@ export class IgnoreRules {
   /** Whether the rules ignore `path`, which lies in their folder or below it. */
   ignores(path: BytePath, isFolder: boolean): boolean {
     return this.#patterns.matches(path, isFolder)
+  }
+
+  /** What ignores `path`, such as `'shots/.ditsignore', line 3`; `undefined` where nothing does. */
+  reason(path: BytePath, isFolder: boolean): string | undefined {
+    return this.#patterns.reason(path, isFolder)
   }
 }
 
@@ -56,8 +61,8 @@ export interface IgnoreOptions {
  * for all repositories.
  */
 export function baseRules(options: IgnoreOptions = {}): IgnoreRules {
-  const defaults = new PatternList(options.foldsCase ?? false).extend(rootPath, defaultPatterns)
-  const users = defaults.extend(rootPath, patternLines(options.userText ?? ''))
+  const defaults = new PatternList(options.foldsCase ?? false).extend(rootPath, defaultPatterns, () => 'a rule of dits itself')
+  const users = defaults.extend(rootPath, patternLines(options.userText ?? ''), (line) => `your own ignore file, line ${line}`)
   return new IgnoreRules(users.extend(rootPath, Array.from(options.paths ?? [], patternOfPath)))
 }
 
@@ -67,17 +72,19 @@ export function versionControlRules(foldsCase: boolean): IgnoreRules {
 }
 
 /**
- * Whether the rules of a working tree ignore one path, which need not exist.
- * `root` is the working tree's folder. Throws `rules-too-large`.
+ * What ignores one path of a working tree, which need not exist (see
+ * `IgnoreRules.reason`); `undefined` where nothing does. `root` is the working
+ * tree's folder. Throws `rules-too-large`.
  */
-export function isIgnored(root: string, path: BytePath, isFolder: boolean, base: IgnoreRules): boolean {
+export function whyIgnored(root: string, path: BytePath, isFolder: boolean, base: IgnoreRules): string | undefined {
   const rootBytes = pathFromText(root)
   let rules = base.enter(rootBytes, rootPath, ignoreFileNames)
   for (const folder of foldersAbove(path)) {
-    if (rules.ignores(folder, true)) return true
+    const reason = rules.reason(folder, true)
+    if (reason !== undefined) return reason
     rules = rules.enter(rootBytes, folder, ignoreFileNames)
   }
-  return rules.ignores(path, isFolder)
+  return rules.reason(path, isFolder)
 }
 
 /** True for files that systems leave behind by themselves; a folder that holds nothing else counts as empty. */
@@ -98,8 +105,8 @@ export function readRuleFile(root: BytePath, path: BytePath): string | undefined
   return readFileSync(at, 'utf8')
 }
 
-/** In this order: the later overrules. */
-const ignoreFileNames: readonly BytePath[] = ['.gitignore' as BytePath, '.ditsignore' as BytePath]
+/** The names of ignore files, in this order: the later overrules. */
+export const ignoreFileNames: readonly BytePath[] = ['.gitignore' as BytePath, '.ditsignore' as BytePath]
 
 const rubbishNames = ['.DS_Store', '.Spotlight-V100', '.TemporaryItems', '.Trashes', '.fseventsd', 'Thumbs.db', 'ehthumbs.db']
 

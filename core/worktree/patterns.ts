@@ -9,30 +9,46 @@ import { pathToText, type BytePath } from '../bytes.ts'
  */
 export class PatternList {
   readonly #foldsCase: boolean
-  readonly #patterns: readonly string[]
+  readonly #patterns: readonly Pattern[]
   #matcher: Matcher
   #tested = 0
 
   /** `foldsCase`: upper and lower case are the same in names, as the file system has it. */
-  constructor(foldsCase: boolean, patterns: readonly string[] = []) {
+  constructor(foldsCase: boolean, patterns: readonly Pattern[] = []) {
     this.#foldsCase = foldsCase
     this.#patterns = patterns
     this.#matcher = ignore({ ignoreCase: foldsCase }).add(patterns)
   }
 
-  /** A new list with the lines of a pattern file that lies in `folder`, behind the patterns of this one. */
-  extend(folder: BytePath, lines: readonly string[]): PatternList {
-    const added = lines.map((line) => placePattern(folder, line)).filter((pattern) => pattern !== undefined)
+  /**
+   * A new list with the lines of a pattern file that lies in `folder`, behind
+   * the patterns of this one. `nameLine` says what to call a line, by its number
+   * from 1 (see `reason`).
+   */
+  extend(folder: BytePath, lines: readonly string[], nameLine: (number: number) => string = () => ''): PatternList {
+    const added = lines.flatMap((line, i) => {
+      const pattern = placePattern(folder, line)
+      return pattern === undefined ? [] : [{ pattern, mark: nameLine(i + 1) }]
+    })
     return added.length === 0 ? this : new PatternList(this.#foldsCase, [...this.#patterns, ...added])
   }
 
   /** True where `path` matches, in that the last pattern that speaks of it is not negated. */
   matches(path: BytePath, isFolder: boolean): boolean {
-    if (this.#patterns.length === 0) return false
+    return this.#patterns.length > 0 && this.#ready().ignores(testedText(path, isFolder))
+  }
+
+  /** What the line that decides is called, where `path` matches. */
+  reason(path: BytePath, isFolder: boolean): string | undefined {
+    if (this.#patterns.length === 0) return undefined
+    const { ignored, rule } = this.#ready().test(testedText(path, isFolder))
+    return ignored ? (rule?.mark ?? '') : undefined
+  }
+
+  #ready(): Matcher {
     // The library remembers every path that it was asked for: start over before that adds up.
     if (++this.#tested % testsMax === 0) this.#matcher = ignore({ ignoreCase: this.#foldsCase }).add(this.#matcher)
-    const text = matchedText(path)
-    return this.#matcher.ignores(isFolder ? `${text}/` : text)
+    return this.#matcher
   }
 }
 
@@ -47,6 +63,7 @@ export function patternOfPath(path: BytePath): string {
 }
 
 type Matcher = ReturnType<typeof ignore>
+type Pattern = { pattern: string; mark: string }
 
 const testsMax = 10_000
 
@@ -69,6 +86,11 @@ function placePattern(folder: BytePath, line: string): string | undefined {
 
 function escapePattern(text: string): string {
   return text.replace(/[\\*?[\]!# ]/g, '\\$&')
+}
+
+function testedText(path: BytePath, isFolder: boolean): string {
+  const text = matchedText(path)
+  return isFolder ? `${text}/` : text
 }
 
 /** Line ends in names become another byte, because '.' in the library's expressions does not match them. */

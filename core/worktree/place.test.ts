@@ -66,6 +66,12 @@ describe('placing files', () => {
     expect(lstatSync(tree.at('a')).isFile()).toBe(true)
   })
 
+  it('refuses a symlink whose target is no path, and leaves nothing behind', () => {
+    const tree = new WorkFolder()
+    for (const target of ['', 'a\0b']) expect(() => new Placer(tree.root).placeSymlink('a' as BytePath, Buffer.from(target))).toThrow(unsafe)
+    expect(readdirSync(tree.root)).toEqual([])
+  })
+
   it('never goes through a symlink', () => {
     const tree = new WorkFolder()
     const outside = new WorkFolder()

@@ -80,6 +80,7 @@ export class Placer {
 
   /** Places a symlink; nothing is said about where it leads. Throws `unsafe-path`. */
   placeSymlink(path: BytePath, target: Uint8Array): FileStat {
+    if (target.length === 0 || target.includes(0)) throw unsafePath(path, 'it is a link whose target is no path')
     this.#prepare(path)
     const temporaryPath = this.#temporaryPath(path)
     symlinkSync(pathToFs(pathFromBytes(target)), temporaryPath)
@@ -195,8 +196,8 @@ function setTime(fd: number, timeNs: bigint): void {
 /**
  * Removes the temporary files that a killed checkout left anywhere in a
  * working tree, and answers how many. Only for who holds the repository's
- * lock, or it takes another command's files away. Symlinks and other
- * repositories are not entered.
+ * lock, or it takes another command's files away. Symlinks, other
+ * repositories and folders that are named like temporary files are not entered.
  */
 export function removeLeftovers(root: string): number {
   const rootBytes = pathFromText(root)
@@ -208,7 +209,9 @@ export function removeLeftovers(root: string): number {
     for (const { name, isFolder } of found) {
       const path = joinPath(folder, name)
       if (name.startsWith(temporaryPrefix)) {
-        rmSync(diskPath(rootBytes, path), { force: true, recursive: true })
+        // No checkout makes folders of such names: somebody has files of their own there.
+        if (isFolder) continue
+        rmSync(diskPath(rootBytes, path), { force: true })
         removed++
       } else if (isFolder && !isRepositoryName(name)) pending.push(path)
     }

@@ -170,6 +170,15 @@ export function byteStoreContract(name: string, open: () => Promise<OpenedStore>
         expect(got.map((stored) => Buffer.from(stored!.bytes).toString())).toEqual(reads)
       })
 
+      it('are the same where memory is brought for them, be it used or too small', async () => {
+        await store.put('k', bytes('abcdefgh'))
+        for (const space of [0, 3, 4, 100]) {
+          const into = Buffer.alloc(space, 1)
+          expect(Buffer.from((await store.get('k', { offset: 2, length: 4, into }))!.bytes).toString(), `${space} bytes`).toBe('cdef')
+          expect(Buffer.from((await store.get('k', { offset: 6, length: 4, into }))!.bytes).toString(), `${space} bytes`).toBe('gh')
+        }
+      })
+
       it('refuses a range that is none', async () => {
         await store.put('k', bytes('0123456789'))
         for (const range of [{ offset: -1, length: 1 }, { offset: 0, length: -1 }, { offset: 0.5, length: 1 }]) {

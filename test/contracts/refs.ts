@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { blake3Text } from '../../core/hash.ts'
 import type { Id } from '../../core/objects/id.ts'
+import { refKey } from '../../core/refs/ref-name.ts'
 import { createRefs, type Refs } from '../../core/refs/refs.ts'
 import type { ByteStore } from '../../core/store/byte-store.ts'
 import { keys } from './byte-store.ts'
@@ -10,6 +11,8 @@ export interface OpenedRefsStore {
   store: ByteStore
   /** The same store as another process has it. */
   reopen(): Promise<ByteStore>
+  /** Where the store takes keys up to this length only, longer names are skipped. */
+  keyBytesMax?: number
   close(): Promise<void>
 }
 
@@ -157,7 +160,9 @@ export function refsContract(name: string, open: () => Promise<OpenedRefsStore>)
     describe('names', () => {
       const good = ['main', 'feature/one/two', 'v1.0.2', 'a-b_c', 'with+plus', 'ünïcödé', '項目/編集', '🎬', 'percent%41', '100%', "o'hara", 'a%/b', 'UPPER', 'a./b', '-dash', 'x@y', 'n'.repeat(1000), 'п'.repeat(500), `${'n'.repeat(200)}/${'n'.repeat(201)}`]
       for (const short of good) {
-        it(`takes '${short.slice(0, 30)}'`, async () => {
+        it(`takes '${short.slice(0, 30)}'`, async (context) => {
+          const keyBytes = refKey(`refs/heads/${short}`).length
+          context.skip(keyBytes > (opened.keyBytesMax ?? Infinity), `its key has ${keyBytes} bytes, more than this store takes`)
           await refs.move(`refs/heads/${short}`, undefined, idOf(1))
           expect(await refs.read(`refs/heads/${short}`)).toBe(idOf(1))
           expect(await names('refs/heads/')).toEqual([`refs/heads/${short}`])

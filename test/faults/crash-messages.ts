@@ -41,12 +41,12 @@ export type ScenarioName = (typeof scenarioNames)[number]
 /** What the test and the process that plays the faults tell each other. */
 export interface CrashJob {
   scenario: ScenarioName
-  kind: FaultKind
+  kinds: readonly FaultKind[]
 }
 
 export interface CrashResult {
-  /** Runs of the command with a fault that hit. */
-  runs: number
+  /** Runs of the command with a fault that hit, by kind. */
+  runs: Partial<Record<FaultKind, number>>
   /** What broke a promise, with the call that the fault hit. */
   failures: string[]
 }

@@ -1,4 +1,5 @@
-import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { joinPath, pathFromText, pathToFs, rootPath, type BytePath } from '../../core/bytes.ts'
 import { readCurrentHead } from '../../core/changing/head.ts'
 import { blake3Text } from '../../core/hash.ts'
@@ -7,8 +8,10 @@ import { decodeCommit } from '../../core/objects/commit.ts'
 import type { Id } from '../../core/objects/id.ts'
 import { walkTree } from '../../core/objects/tree-walk.ts'
 import type { Repo } from '../../core/repo.ts'
+import type { ObjectRef } from '../../core/reachable.ts'
 import { findRoots } from '../../core/roots.ts'
 import { readIndex } from '../../core/staging/stage.ts'
+import { decodeIndex } from '../../core/worktree/index-file.ts'
 
 /** What a command may change, as far as a person can tell. */
 export interface RepoState {
@@ -59,7 +62,7 @@ export function readWorktree(root: string): Record<string, string> {
 export async function reachableContent(repo: Repo): Promise<Set<string>> {
   const hashes = new Set<string>()
   const seen = new Set<Id>()
-  const open = await findRoots(repo)
+  const open: ObjectRef[] = await findRoots(repo)
   for (let root = open.pop(); root; root = open.pop()) {
     if (seen.has(root.id)) continue
     seen.add(root.id)
@@ -80,4 +83,28 @@ export async function lostWork(repo: Repo, before: RepoState['files']): Promise<
   if (missing.length === 0) return []
   const stored = await reachableContent(repo)
   return missing.filter(([, content]) => !stored.has(content.split(' ')[1]!)).map(([path]) => path)
+}
+
+/**
+ * A digest of all that matters in a repository and its working tree. What
+ * differs between two runs of the same command is passed over: the random part
+ * of pack names, the folder's own path in the operation log, stat data in the
+ * index. Of unfinished writes it has the sizes.
+ */
+export function fingerprint(root: string): string {
+  const folder = join(root, '.dits')
+  const parts = [JSON.stringify(readWorktree(root))]
+  for (const entry of existsSync(folder) ? readdirSync(folder, { recursive: true, withFileTypes: true }) : []) {
+    const path = join(entry.parentPath, entry.name).slice(folder.length + 1)
+    if (!entry.isFile() || path.endsWith('lock')) continue
+    if (/^tmp\/|\.dits-tmp-/.test(path)) parts.push(`unfinished ${statSync(join(folder, path)).size}`)
+    else parts.push(`${path.replace(/-[0-9a-f]{12}-/, '-*-')} ${fingerprintOfValue(path, readFileSync(join(folder, path)), root)}`)
+  }
+  return blake3Text(Buffer.from(parts.sort().join('\n')))
+}
+
+function fingerprintOfValue(path: string, bytes: Buffer, root: string): string {
+  if (path.startsWith('oplog/')) return bytes.toString('utf8').replace(/[0-9a-f]{64}\n$/, 'check').replaceAll(root, '')
+  if (path === 'index') return decodeIndex(bytes).tree ?? ''
+  return blake3Text(bytes)
 }

@@ -29,7 +29,7 @@ process.on('message', (message) => {
 process.send!('ready')
 
 async function work(): Promise<void> {
-  if (role === 'writer') for (let i = 0; i < commitsEach; i++) await write(i)
+  if (role === 'writer' || role === 'worker') for (let i = 0; i < commitsEach; i++) await write(i)
   else while (!isStopped) await (role === 'reader' ? read() : run(['gc', '--grace=0', '--undo=0'], [0]))
 }
 
@@ -39,6 +39,9 @@ async function write(i: number): Promise<void> {
   await run(['add', `${name}/${i}.txt`], [0])
   // 1: someone else's commit took what was staged.
   if ((await run(['--json', 'commit', '-m', `${name} ${i}`], [0, 1])) === 0) result.commits.push(idIn(lastAnswer()))
+  if (role !== 'worker') return
+  await run(['status'], [0])
+  await run(['gc', '--grace=0', '--undo=0'], [0])
 }
 
 async function read(): Promise<void> {

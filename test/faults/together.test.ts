@@ -14,7 +14,9 @@ import type { TogetherResult } from './together-runner.ts'
 
 /** Several dits at once in one repository: nobody's commit is lost, and nobody is in another's way for longer than a moment. */
 
-type Role = 'writer' | 'reader' | 'collector'
+type Role = 'writer' | 'worker' | 'reader' | 'collector'
+/** Those that end by themselves. */
+const writing: readonly Role[] = ['writer', 'worker']
 
 describe('several processes in one repository', () => {
   it('commit one after another, and lose nothing', async () => {
@@ -26,6 +28,12 @@ describe('several processes in one repository', () => {
   it('commit while another collects garbage', async () => {
     const root = await prepare()
     const results = await workTogether(root, ['writer', 'writer', 'collector'])
+    await expectEverything(root, results)
+  })
+
+  it('each commit, look around and collect garbage', async () => {
+    const root = await prepare()
+    const results = await workTogether(root, ['worker', 'worker', 'worker', 'worker'])
     await expectEverything(root, results)
   })
 
@@ -57,8 +65,8 @@ async function workTogether(root: string, roles: Role[]): Promise<{ role: Role; 
   const workers = await Promise.all(roles.map(async (role, i) => ({ role, process: await start(role, root, `${role}-${i}`) })))
   const done = workers.map(async ({ role, process }) => ({ role, result: await answerOf(process) }))
   for (const { process } of workers) process.send('go')
-  await Promise.all(done.filter((_, i) => roles[i] === 'writer'))
-  for (const { role, process } of workers) if (role !== 'writer') process.send('stop')
+  await Promise.all(done.filter((_, i) => writing.includes(roles[i]!)))
+  for (const { role, process } of workers) if (!writing.includes(role)) process.send('stop')
   return Promise.all(done)
 }
 
@@ -95,7 +103,7 @@ async function expectEverything(root: string, results: { role: Role; result: Tog
     for (const { result } of results) for (const commit of result.commits) expect(history).toContain(commit)
     const files = Object.keys(await contentOf(repo, id!))
     results.forEach(({ role }, i) => {
-      if (role === 'writer') for (let n = 0; n < commitsEach; n++) expect(files).toContain(`writer-${i}/${n}.txt`)
+      if (writing.includes(role)) for (let n = 0; n < commitsEach; n++) expect(files).toContain(`${role}-${i}/${n}.txt`)
     })
   })
 }

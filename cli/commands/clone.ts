@@ -1,0 +1,155 @@
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+import { readCurrentHead, shortRefName } from '../../core/changing/head.ts'
+import { resetTo } from '../../core/changing/reset.ts'
+import { DitsError, isErrno } from '../../core/errors.ts'
+import type { Id } from '../../core/objects/id.ts'
+import { trackingName } from '../../core/refs/upstream.ts'
+import { closeRepo, initRepo, openRepo, type Repo } from '../../core/repo.ts'
+import { addRemote, findRemote, setUpstream, type Remote } from '../../protocol/remotes.ts'
+import { linkPacks } from '../../protocol/link-packs.ts'
+import type { Command } from '../command.ts'
+import { parseRemoteUrl } from '../connect.ts'
+import type { Context } from '../context.ts'
+import { formatAmount } from '../format.ts'
+import { describeWorld } from '../open-repo.ts'
+import { fetchFrom, type Fetched } from '../sync.ts'
+import { transferSummary } from '../transfer-text.ts'
+import { normalAddress } from './remote.ts'
+
+interface CloneArguments {
+  url: string
+  directory?: string | undefined
+  branch?: string | undefined
+  origin: string
+  checkout: boolean
+}
+
+export const command: Command<CloneArguments> = {
+  name: 'clone',
+  group: 'start',
+  summary: 'Make a copy of a repository, with its history',
+  usage: ['clone [OPTIONS] URL [DIRECTORY]'],
+  positionals: '<url> [directory]',
+  description: `Brings a repository's commits, branches and tags, and writes the files of its branch. A
+clone that broke off goes on where it was when you repeat the command. A repository on the
+same disk is cloned without copying its content. With --json: {root, branch, head, objects,
+bytesReceived, bytesSent, rounds, written}.`,
+  examples: [
+    ['clone https://dits.example.org:3487/film/cut', 'into the folder cut'],
+    ['clone /projects/film ~/film', 'a second working tree of a repository on this machine'],
+  ],
+  options: (yargs) =>
+    yargs
+      .positional('url', { type: 'string', demandOption: true, describe: 'the repository' })
+      .positional('directory', { type: 'string', describe: 'where to (default: its name, here)' })
+      .option('branch', { alias: 'b', type: 'string', describe: 'the branch to work on (default: as there)' })
+      .option('origin', { alias: 'o', type: 'string', default: 'origin', describe: 'what to call the remote' })
+      .option('checkout', { type: 'boolean', default: true, describe: '--no-checkout: write no files' }),
+
+  async run(context, args) {
+    const root = resolve(context.cwd, args.directory ?? defaultDirectory(context, args.url))
+    const { repo, remote, isNew } = await prepare(context, root, { name: args.origin, url: normalAddress(context, args.url) })
+    try {
+      const address = parseRemoteUrl(remote.url, context.cwd)
+      if (address.kind === 'path') await linkPacks(repo, address.folder)
+      const fetched = await fetchFrom(context, repo, remote)
+      const done = await goToBranch(repo, remote, fetched, args)
+      show(context, repo, fetched, done)
+    } catch (error) {
+      // What arrived stays, for the same command to go on with; where nothing did, nothing is left.
+      if (isNew && repo.objects.packs.names.length === 0) await removeNew(root)
+      throw error
+    } finally {
+      await closeRepo(repo)
+    }
+  },
+}
+
+function defaultDirectory(context: Context, url: string): string {
+  const address = parseRemoteUrl(url, context.cwd)
+  const path = address.kind === 'path' ? address.folder : address.kind === 'ssh' ? address.path : address.repository
+  const name = basename(path).replace(/\.dits$/, '')
+  if (name !== '') return name
+  throw new DitsError('bad-url', `'${url}' does not say what the folder is to be called`, { hint: 'name it: dits clone URL DIRECTORY' })
+}
+
+/** A new repository with its remote; or the one that an earlier clone of the same began. */
+async function prepare(context: Context, root: string, { name, url }: { name: string; url: string }): Promise<{ repo: Repo; remote: Remote; isNew: boolean }> {
+  const env = await describeWorld(context)
+  await mkdir(root, { recursive: true })
+  const held = await readdir(root)
+  const again = held.includes('.dits') ? await reopen(root, { name, url }, env) : undefined
+  if (!again && held.length > 0) throw new DitsError('folder-not-empty', `'${root}' is not empty`, { hint: 'name another folder: dits clone URL DIRECTORY' })
+  if (!again) {
+    const made = await initRepo(root, { branch: 'main', env })
+    await addRemote(made, { name, url })
+    await closeRepo(made)
+  } else await closeRepo(again)
+  const repo = await openRepo(root, env)
+  return { repo, remote: findRemote(repo.config, name)!, isNew: !again }
+}
+
+/** A repository in which a clone of the same remote was begun and nothing was done since; otherwise throws `folder-not-empty`. */
+async function reopen(root: string, { name, url }: { name: string; url: string }, env: Awaited<ReturnType<typeof describeWorld>>): Promise<Repo> {
+  let repo: Repo
+  try {
+    repo = await openRepo(root, env)
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT') && !(error instanceof DitsError && error.code === 'not-a-repository')) throw error
+    return initRepo(root, { branch: 'main', env })
+  }
+  const remote = findRemote(repo.config, name)
+  const { id } = await readCurrentHead(repo)
+  if (!id && (!remote || remote.url === url)) {
+    if (!remote) await addRemote(repo, { name, url })
+    return repo
+  }
+  await closeRepo(repo)
+  throw new DitsError('folder-not-empty', `'${root}' is a repository already`, { hint: 'to bring what is new into it: dits pull' })
+}
+
+async function removeNew(root: string): Promise<void> {
+  await rm(join(root, '.dits'), { recursive: true, force: true })
+  try {
+    await rmdir(root)
+  } catch (error) {
+    if (!isErrno(error, 'ENOTEMPTY', 'EBUSY', 'EINVAL')) throw error
+  }
+}
+
+interface Done {
+  branch: string
+  id: Id | undefined
+  written: number
+}
+
+/** Puts HEAD on the branch, and the files in place. */
+async function goToBranch(repo: Repo, remote: Remote, fetched: Fetched, args: CloneArguments): Promise<Done> {
+  const branch = args.branch === undefined ? fetched.headBranch : `refs/heads/${args.branch}`
+  const id = await repo.refs.read(trackingName(remote.name, branch))
+  if (!id && args.branch !== undefined) {
+    const names = fetched.refs.filter(({ remoteName }) => remoteName.startsWith('refs/heads/')).map(({ remoteName }) => shortRefName(remoteName))
+    throw new DitsError('unknown-branch', `there is no branch '${args.branch}' there`, { hint: `its branches are: ${names.join(', ')}` })
+  }
+  await repo.refs.writeHead({ branch })
+  await setUpstream(repo, branch, { remote: remote.name, branch })
+  if (!id) return { branch, id, written: 0 }
+  if (!args.checkout) {
+    await repo.refs.move(branch, undefined, id)
+    return { branch, id, written: 0 }
+  }
+  const { written } = await resetTo(repo, id, 'hard')
+  return { branch, id, written }
+}
+
+function show(context: Context, repo: Repo, fetched: Fetched, { branch, id, written }: Done): void {
+  const { counts, objects } = fetched
+  if (context.json) {
+    context.stdout.json({ root: repo.root, branch: shortRefName(branch), head: id ?? null, objects, bytesReceived: counts.bytesIn, bytesSent: counts.bytesOut, rounds: counts.rounds, written })
+  } else if (!context.quiet) {
+    context.stdout.line(`Cloned into ${repo.root}`)
+    context.stdout.line(id ? `On branch ${shortRefName(branch)}; ${formatAmount(written, 'file')} written` : 'The repository there has no commits yet.')
+    context.stdout.line(transferSummary(counts, 0))
+  }
+}

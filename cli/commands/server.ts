@@ -1,0 +1,259 @@
+import type { Role } from '../../protocol/host.ts'
+import type { Administration } from '../../server/administration.ts'
+import type { Token } from '../../server/accounts.ts'
+import type { RepositoryRecord } from '../../server/repositories.ts'
+import { DitsError } from '../../core/errors.ts'
+import { UsageError } from '../arguments.ts'
+import type { Command } from '../command.ts'
+import type { Context } from '../context.ts'
+import { formatAge, formatAmount, formatTable } from '../format.ts'
+import { parseDuration } from '../parse-duration.ts'
+import { dataOption, serverClock, serverDataOf } from '../server-data.ts'
+
+interface ServerArguments {
+  words?: string[] | undefined
+  data?: string | undefined
+  role?: string | undefined
+  repo?: string | undefined
+  expires?: string | undefined
+  name?: string | undefined
+  branch: string
+  force: boolean
+}
+
+/** What an action works with; its words come in the order of its usage. */
+interface Call {
+  context: Context
+  administration: Administration
+  words: readonly string[]
+  args: ServerArguments
+}
+
+interface Action {
+  /** The words after the action's own; those in brackets may be left out. */
+  takes: readonly string[]
+  run(call: Call): Promise<void>
+}
+
+const actions: Readonly<Record<string, Action>> = {
+  'user add': { takes: ['NAME'], run: addUser },
+  'user role': { takes: ['NAME', 'ROLE|none'], run: setRole },
+  'user remove': { takes: ['NAME'], run: removeUser },
+  'user list': { takes: [], run: listUsers },
+  'token create': { takes: ['USER'], run: createToken },
+  'token list': { takes: ['[USER]'], run: listTokens },
+  'token revoke': { takes: ['ID'], run: revokeToken },
+  'repo create': { takes: ['NAME'], run: createRepository },
+  'repo list': { takes: [], run: listRepositories },
+  'repo grant': { takes: ['NAME', 'USER', 'ROLE'], run: grant },
+  'repo revoke': { takes: ['NAME', 'USER'], run: revoke },
+  'repo remove': { takes: ['NAME'], run: removeRepository },
+  'repo restore': { takes: ['NAME'], run: restoreRepository },
+}
+
+export const command: Command<ServerArguments> = {
+  name: 'server',
+  group: 'share',
+  summary: "Administer a server's users, tokens and repositories",
+  usage: [
+    'server user add NAME [--role ROLE] | role NAME ROLE|none | remove NAME | list',
+    'server token create USER [--repo NAME] [--role ROLE] [--expires 90d] [--name LABEL]',
+    'server token list [USER] | revoke ID',
+    'server repo create NAME | list | grant NAME USER ROLE | revoke NAME USER',
+    'server repo remove NAME [--force] | restore NAME',
+  ],
+  positionals: '[words..]',
+  description: `Works on the data of 'dits serve', also while it runs; what it changes counts within
+seconds. Roles are read, write and admin. A user's role counts in all repositories, a
+grant in one; a token allows what its user may do, or less: with --repo in one repository
+only, with --role no more than that. A token is shown once, when it is made.
+
+'repo remove' puts a repository away, so that nobody can open it, and 'repo restore' brings
+it back; with --force it is deleted with all that is in it, for ever.
+
+With --json: a line for each user {name, role, tokens}, token {id, user, name, repository,
+role, createdMs, expiresMs; token when it is made}, repository {name, removed, grants:
+[{user, role}]}.`,
+  examples: [
+    ['server user add ada --role write', 'a user who may push to every repository'],
+    ['server token create ada --expires 90d', 'prints a token for her'],
+    ['server repo grant studio/film bob read', 'lets bob read one repository'],
+  ],
+  options: (yargs) =>
+    yargs
+      .positional('words', { type: 'string', array: true, describe: 'what to do, and with what' })
+      .option('data', dataOption)
+      .option('role', { type: 'string', choices: ['read', 'write', 'admin'], describe: 'user add: in all repositories; token create: at most' })
+      .option('repo', { type: 'string', describe: 'token create: for this repository only' })
+      .option('expires', { type: 'string', describe: 'token create: how long it is good, such as 90d (default: for ever)' })
+      .option('name', { type: 'string', describe: 'token create: what it is for' })
+      .option('branch', { type: 'string', default: 'main', describe: 'repo create: the branch that a clone starts on' })
+      .option('force', { type: 'boolean', default: false, describe: 'repo remove: delete it for ever' }),
+
+  async run(context, args) {
+    const { action, words } = chooseAction(args.words ?? [])
+    const { openAdministration } = await import('../../server/administration.ts')
+    const administration = await openAdministration(serverDataOf(context, args.data), serverClock(context))
+    try {
+      await action.run({ context, administration, words, args })
+    } finally {
+      await administration.close()
+    }
+  },
+}
+
+function chooseAction(words: readonly string[]): { action: Action; words: readonly string[] } {
+  const [kind = '', verb = '', ...rest] = words
+  const name = `${kind} ${verb}`
+  const action = Object.hasOwn(actions, name) ? actions[name] : undefined
+  if (!action) {
+    const verbs = Object.keys(actions).filter((one) => one.startsWith(`${kind} `))
+    const hint = verbs.length > 0 ? `there are: ${verbs.join(', ')}` : 'say what about: user, token or repo; see: dits help server'
+    throw new UsageError(words.length === 0 ? 'nothing to do' : `'${name.trim()}' is nothing that server can do`, hint)
+  }
+  const required = action.takes.filter((word) => !word.startsWith('['))
+  if (rest.length < required.length || rest.length > action.takes.length) {
+    throw new UsageError(`'${name}' takes ${action.takes.join(' ') || 'nothing more'}`, `usage: dits server ${[name, ...action.takes].join(' ')}`)
+  }
+  return { action, words: rest }
+}
+
+async function addUser({ context, administration, words: [name = ''], args }: Call): Promise<void> {
+  const { role } = await administration.accounts.addUser(name, args.role as Role | undefined)
+  if (context.json) return context.stdout.json({ name, role: role ?? null, tokens: 0 })
+  say(context, `Added user '${name}'${role === undefined ? '' : `, who may ${role} in all repositories`}`)
+  say(context, `Make a token with: dits server token create ${name}`)
+}
+
+async function setRole({ context, administration, words: [name = '', word = ''] }: Call): Promise<void> {
+  const { role } = await administration.accounts.setRole(name, word === 'none' ? undefined : parseRole(word))
+  if (context.json) return context.stdout.json({ name, role: role ?? null })
+  say(context, role === undefined ? `'${name}' has only what is granted in single repositories` : `'${name}' may ${role} in all repositories`)
+}
+
+async function removeUser({ context, administration, words: [name = ''] }: Call): Promise<void> {
+  const { tokens, grants } = await administration.removeUser(name)
+  if (context.json) return context.stdout.json({ name, removed: true, tokens, grants })
+  say(context, `Removed user '${name}' with ${formatAmount(tokens, 'token')} and ${formatAmount(grants, 'grant')}`)
+}
+
+async function listUsers({ context, administration }: Call): Promise<void> {
+  const tokens = new Map<string, number>()
+  for await (const { userId } of administration.accounts.listTokens()) tokens.set(userId, (tokens.get(userId) ?? 0) + 1)
+  const rows = []
+  for await (const { name, role, id } of administration.accounts.listUsers()) {
+    const count = tokens.get(id) ?? 0
+    if (context.json) context.stdout.json({ name, role: role ?? null, tokens: count })
+    rows.push([name, role ?? '-', formatAmount(count, 'token')])
+  }
+  showTable(context, rows)
+}
+
+async function createToken({ context, administration, words: [user = ''], args }: Call): Promise<void> {
+  const { secret, token } = await administration.accounts.createToken({
+    user,
+    label: args.name,
+    repository: args.repo,
+    role: args.role as Role | undefined,
+    lifetimeMs: args.expires === undefined ? undefined : parseDuration(args.expires, '--expires'),
+  })
+  if (context.json) context.stdout.json({ ...tokenToJson(token), token: secret })
+  else context.stdout.line(secret)
+  context.stdout.flush()
+  if (!context.json && !context.quiet) context.stderr.line('It is shown only now. To use it: dits login URL')
+  if (!(await mayDoAnything(administration, token))) context.warn(`'${user}' may not open ${args.repo === undefined ? 'any repository' : `'${args.repo}'`} yet; run: dits server repo grant ${args.repo ?? 'NAME'} ${user} ROLE`)
+}
+
+async function mayDoAnything({ accounts, repositories }: Administration, { user, userId, repository }: Token): Promise<boolean> {
+  if ((await accounts.readUser(user)).role !== undefined) return true
+  for await (const { name, grants } of repositories.list()) {
+    if ((repository === undefined || repository === name) && grants.some((one) => one.userId === userId)) return true
+  }
+  return false
+}
+
+async function listTokens({ context, administration, words: [user] }: Call): Promise<void> {
+  const nowMs = context.environment.now()
+  const rows = []
+  for await (const token of administration.accounts.listTokens(user)) {
+    if (context.json) context.stdout.json(tokenToJson(token))
+    const { id, label, repository, role, createdMs, expiresMs } = token
+    const limits = [repository === undefined ? '' : `only ${repository}`, role === undefined ? '' : `at most ${role}`].filter(Boolean).join(', ')
+    const end = expiresMs === undefined ? '' : expiresMs <= nowMs ? 'expired' : `expires ${formatAge(expiresMs, nowMs)}`
+    rows.push([id, token.user, label ?? '-', `made ${formatAge(createdMs, nowMs)}`, [limits, end].filter(Boolean).join('; ')])
+  }
+  showTable(context, rows)
+}
+
+async function revokeToken({ context, administration, words: [id = ''] }: Call): Promise<void> {
+  const token = await administration.accounts.revokeToken(id)
+  if (context.json) return context.stdout.json({ ...tokenToJson(token), revoked: true })
+  say(context, `Revoked token '${id}' of '${token.user}'; running servers refuse it within seconds`)
+}
+
+async function createRepository({ context, administration, words: [name = ''], args }: Call): Promise<void> {
+  const record = await administration.repositories.create(name, { branch: args.branch })
+  if (context.json) return context.stdout.json(repositoryToJson(record))
+  say(context, `Created repository '${name}'`)
+}
+
+async function listRepositories({ context, administration }: Call): Promise<void> {
+  const rows = []
+  for await (const record of administration.repositories.list()) {
+    if (context.json) context.stdout.json(repositoryToJson(record))
+    const grants = record.grants.map(({ user, role }) => `${user} ${role}`).join(', ')
+    rows.push([record.name, record.removedMs === undefined ? grants : `put away ${formatAge(record.removedMs, context.environment.now())}`])
+  }
+  showTable(context, rows)
+}
+
+async function grant({ context, administration, words: [name = '', userName = '', word = ''] }: Call): Promise<void> {
+  const role = parseRole(word)
+  const user = await administration.accounts.readUser(userName)
+  const record = await administration.repositories.grant(name, user, role)
+  if (context.json) return context.stdout.json(repositoryToJson(record))
+  say(context, `'${userName}' may ${role} in '${name}'`)
+}
+
+async function revoke({ context, administration, words: [name = '', userName = ''] }: Call): Promise<void> {
+  const user = await administration.accounts.readUser(userName)
+  const record = await administration.repositories.grant(name, user, undefined)
+  if (context.json) return context.stdout.json(repositoryToJson(record))
+  say(context, `'${userName}' has no grant in '${name}' any more`)
+  if (user.role !== undefined) context.warn(`'${userName}' may still ${user.role} in all repositories; change it with: dits server user role ${userName} none`)
+}
+
+async function removeRepository({ context, administration, words: [name = ''], args }: Call): Promise<void> {
+  if (args.force) await administration.repositories.destroy(name)
+  else await administration.repositories.remove(name)
+  if (context.json) return context.stdout.json({ name, removed: true, deleted: args.force })
+  say(context, args.force ? `Deleted repository '${name}' with all that was in it` : `Put repository '${name}' away; bring it back with: dits server repo restore ${name}`)
+}
+
+async function restoreRepository({ context, administration, words: [name = ''] }: Call): Promise<void> {
+  await administration.repositories.restore(name)
+  if (context.json) return context.stdout.json(repositoryToJson(await administration.repositories.read(name)))
+  say(context, `Repository '${name}' is back`)
+}
+
+function parseRole(word: string): Role {
+  if (word === 'read' || word === 'write' || word === 'admin') return word
+  throw new DitsError('bad-role', `'${word}' is no role`, { hint: 'roles are read, write and admin' })
+}
+
+function tokenToJson({ id, user, label, repository, role, createdMs, expiresMs }: Token): object {
+  return { id, user, name: label ?? null, repository: repository ?? null, role: role ?? null, createdMs, expiresMs: expiresMs ?? null }
+}
+
+function repositoryToJson({ name, removedMs, grants }: RepositoryRecord): object {
+  return { name, removed: removedMs !== undefined, grants: grants.map(({ user, role }) => ({ user, role })) }
+}
+
+function showTable(context: Context, rows: readonly (readonly string[])[]): void {
+  if (context.json || rows.length === 0) return
+  for (const line of formatTable(rows, rows[0]!.map(() => 'left'))) context.stdout.line(line.trimEnd())
+}
+
+function say(context: Context, text: string): void {
+  if (!context.quiet) context.stdout.line(text)
+}

@@ -1,0 +1,58 @@
+import { readCurrentHead, shortRefName } from '../core/changing/head.ts'
+import { DitsError } from '../core/errors.ts'
+import type { Repo } from '../core/repo.ts'
+import { fetchRemote, syncedPrefixes, type FetchRemoteOptions, type FetchRemoteReport } from '../protocol/fetch-remote.ts'
+import type { FrameCounts } from '../protocol/frames.ts'
+import { upstreamOf } from '../core/refs/upstream.ts'
+import { listRemotes, requireRemote, type Remote } from '../protocol/remotes.ts'
+import { openRemote } from './connect.ts'
+import type { Context } from './context.ts'
+import { transferProgress } from './transfer-text.ts'
+
+/** What `fetch`, `pull` and `clone` have in common. */
+
+/** A fetch with what travelled for it. */
+export interface Fetched extends FetchRemoteReport {
+  counts: FrameCounts
+}
+
+/** Fetches from a remote, showing progress. Of a partial repository's remote, only commits and trees. */
+export async function fetchFrom(context: Context, repo: Repo, remote: Remote, options: Partial<FetchRemoteOptions> = {}): Promise<Fetched> {
+  const session = await openRemote(context, remote.url, syncedPrefixes)
+  const progress = transferProgress(context, 'receiving')
+  try {
+    const report = await fetchRemote(repo, session, remote.name, {
+      tags: true,
+      prune: false,
+      ...(remote.filter !== undefined && { wantsContent: () => false }),
+      onProgress: ({ bytes }) => progress.show(bytes),
+      ...options,
+    })
+    return { ...report, counts: session.counts }
+  } finally {
+    progress.done()
+    await session.close()
+  }
+}
+
+/** The remote that is meant: the one named, else the one that the current branch follows, else the only one, else 'origin'. Throws `unknown-remote`. */
+export async function chosenRemote(repo: Repo, name: string | undefined): Promise<Remote> {
+  if (name !== undefined) return requireRemote(repo.config, name)
+  const { branch } = await readCurrentHead(repo)
+  const followed = branch && upstreamOf(repo.config, branch)?.remote
+  if (followed) return requireRemote(repo.config, followed)
+  const remotes = listRemotes(repo.config)
+  return remotes.length === 1 ? remotes[0]! : requireRemote(repo.config, 'origin')
+}
+
+/** The branch that one is on, by its full name. Throws `detached-head`. */
+export async function requireBranch(repo: Repo, what: string): Promise<string> {
+  const { branch } = await readCurrentHead(repo)
+  if (branch) return branch
+  throw new DitsError('detached-head', `you are on no branch that ${what} could mean`, { hint: 'go to a branch with: dits switch BRANCH' })
+}
+
+/** 'origin/main' for a branch of a remote. */
+export function shortTracking(remote: string, branch: string): string {
+  return `${remote}/${shortRefName(branch)}`
+}

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest'
+import { createRandom } from '../../fixtures/random.ts'
+import { hashObject, idFromBytes, type Id } from '../objects/id.ts'
+import type { ByteStore } from '../store/byte-store.ts'
+import { CrashError, FaultyStore, type Fault } from '../store/faulty-store.ts'
+import { MemoryStore } from '../store/memory-store.ts'
+import { verifyPack } from './pack-scan.ts'
+import { PackSet } from './pack-set.ts'
+import { PackWriter } from './pack-writer.ts'
+
+/** Small ones for three packs, and then two that are more than a megabyte together, so that their pack is begun before it is full. */
+const payloads = [...Array.from({ length: 12 }, (_, i) => Buffer.from(`object ${i}`)), ...[1, 2].map((seed) => createRandom(seed).bytes(700_000))]
+const recordsMax = 4
+
+function openWriter(store: ByteStore, name: string): PackWriter {
+  let number = 0
+  return new PackWriter(store, { nextName: () => `${name}-${number++}`, recordsMax })
+}
+
+async function append(writer: PackWriter, payload: Buffer): Promise<void> {
+  writer.append({ kind: 'chunk', codec: 0, raw: payload.length, id: hashObject('chunk', payload), payload })
+  await writer.ready()
+}
+
+async function writeAll(store: ByteStore, name: string): Promise<void> {
+  const writer = openWriter(store, name)
+  for (const payload of payloads) await append(writer, payload)
+  await writer.finish()
+}
+
+async function keysOf(store: ByteStore): Promise<string[]> {
+  return Array.fromAsync(store.list('packs/'))
+}
+
+/** The objects that can be found; every index has its whole pack. */
+async function foundIn(store: ByteStore): Promise<Set<Id>> {
+  const packs = await PackSet.open(store)
+  for (const name of packs.names) expect((await verifyPack(store, name, () => {})).problems).toEqual([])
+  const ids = payloads.map((payload) => idFromBytes(hashObject('chunk', payload)))
+  const found = await Promise.all(ids.map((id) => packs.locate(id)))
+  return new Set(ids.filter((_, i) => found[i]))
+}
+
+const puts = 8
+
+describe('PackWriter', () => {
+  it('writes each pack before its index', async () => {
+    const store = new FaultyStore(new MemoryStore())
+    await writeAll(store, 'a')
+    expect(store.writes).toBe(puts)
+    expect((await foundIn(store)).size).toBe(payloads.length)
+  })
+
+  const faults = Array.from({ length: puts }, (_, i) => i + 1).flatMap((at): Fault[] => [
+    { kind: 'fail', at, errno: 'ENOSPC' },
+    { kind: 'fail', at, errno: 'EIO', forever: true },
+    { kind: 'crash', at, left: 'nothing' },
+    { kind: 'crash', at, left: 'everything' },
+  ])
+  it.each(faults)('leaves only whole packs behind, and can be begun again: $kind at $at ($errno$left)', async (fault) => {
+    const store = new MemoryStore()
+    await expect(writeAll(new FaultyStore(store, fault), 'a')).rejects.toSatisfy(
+      (error) => (fault.kind === 'crash' ? error instanceof CrashError : (error as { code: string }).code === 'store-io'),
+    )
+    expect((await foundIn(store)).size).toBeLessThanOrEqual(payloads.length)
+    await writeAll(store, 'b')
+    expect((await foundIn(store)).size).toBe(payloads.length)
+  })
+
+  it('tells whoever waits for it of a failure, and goes on telling', async () => {
+    const writer = openWriter(new FaultyStore(new MemoryStore(), { kind: 'fail', at: 1, errno: 'ENOSPC' }), 'a')
+    for (const payload of payloads.slice(0, 4)) await append(writer, payload)
+    await expect(writer.finish()).rejects.toMatchObject({ code: 'store-io' })
+    await expect(writer.ready()).rejects.toMatchObject({ code: 'store-io' })
+    await expect(writer.finish()).rejects.toMatchObject({ code: 'store-io' })
+  })
+
+  it('that is abandoned leaves nothing of the pack that was open, and all of those that were full', async () => {
+    const store = new MemoryStore()
+    const writer = openWriter(store, 'a')
+    for (const payload of payloads) await append(writer, payload)
+    await writer.abandon()
+    expect(await keysOf(store)).toEqual(['packs/a-0.idx', 'packs/a-0.pack', 'packs/a-1.idx', 'packs/a-1.pack', 'packs/a-2.idx', 'packs/a-2.pack'])
+    expect((await foundIn(store)).size).toBe(12)
+  })
+})

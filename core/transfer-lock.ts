@@ -1,0 +1,32 @@
+import path from 'node:path'
+import { DitsError, hasCode } from './errors.ts'
+import type { Repo } from './repo.ts'
+import { acquireFileLock } from './store/file-lock.ts'
+
+/**
+ * Runs a transfer of objects into this repository, while no other one runs and
+ * nothing is collected: what was found to be here stays until something refers
+ * to it. Working goes on beside it: only what moves refs in the end takes the
+ * working tree's lock as well. Throws `transfer-running` where another command
+ * transfers already.
+ */
+export async function withTransfer<T>(repo: Repo, work: () => Promise<T>): Promise<T> {
+  const lock = await acquire(repo)
+  try {
+    return await work()
+  } finally {
+    lock.release()
+  }
+}
+
+async function acquire(repo: Repo) {
+  try {
+    return await acquireFileLock(path.join(repo.folder, 'transfer.lock'), { waitMs: 0 })
+  } catch (cause) {
+    if (!hasCode(cause, 'repository-busy')) throw cause
+    throw new DitsError('transfer-running', 'another dits command transfers objects into this repository', {
+      hint: 'wait for it to finish, then do this again',
+      cause,
+    })
+  }
+}

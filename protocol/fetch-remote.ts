@@ -1,0 +1,147 @@
+import { applyChange, DitsError, isAncestor, newSessionName, readCommit, trackingName, withLock, withTransfer, type BytePath, type Id, type Repo } from '#core'
+import { fetchCommits, type FetchReport } from './fetch.ts'
+import { havesMax } from './limits.ts'
+import type { RemoteRefs, RemoteSession } from './remote-session.ts'
+
+export interface FetchRemoteOptions {
+  /** Branches there, by their full names; all where it is absent. */
+  branches?: readonly string[] | undefined
+  tags: boolean
+  /** Forget branches that are gone there. */
+  prune: boolean
+  depth?: number | undefined
+  /** Commits whose parents were left behind and may stay so; none to bring the whole history. */
+  shallow?: ReadonlySet<Id> | undefined
+  wantsContent?: ((path: BytePath, size: number) => boolean) | undefined
+  onProgress?: (progress: { objects: number; bytes: number }) => void
+  /** Called with the commits whose parents were left behind, before any ref names them. */
+  onShallow?: (commits: readonly Id[]) => Promise<void>
+}
+
+/** How a ref of this repository was brought to what it is at the remote. */
+export interface FetchedRef {
+  /** Its name here, and there. */
+  name: string
+  remoteName: string
+  before: Id | undefined
+  after: Id | undefined
+  outcome: 'new' | 'forward' | 'forced' | 'same' | 'deleted' | 'kept'
+}
+
+export interface FetchRemoteReport extends FetchReport {
+  refs: FetchedRef[]
+  headBranch: string
+}
+
+/** What refs a session is asked for with its greeting, for a fetch or a push. */
+export const syncedPrefixes: readonly string[] = ['refs/heads/', 'refs/tags/']
+
+/**
+ * Brings a remote's branches and tags: their objects, then, in one operation
+ * that undo can take back, the refs under `refs/remotes/NAME/` and `refs/tags/`.
+ * A tag that is something else here is kept. Working goes on meanwhile. The
+ * session was asked for `syncedPrefixes` with its greeting. Throws
+ * `unknown-branch`, `transfer-running`, and what `fetchCommits` throws.
+ */
+export async function fetchRemote(repo: Repo, session: RemoteSession, remote: string, options: FetchRemoteOptions): Promise<FetchRemoteReport> {
+  return withTransfer(repo, async () => {
+    await repo.objects.packs.refresh()
+    const there = await session.refs()
+    const chosen = chooseRefs(there, remote, options)
+    const target = { store: repo.store, objects: repo.objects, newSessionName: () => newSessionName(repo) }
+    const wants = { commits: chosen.filter(isBranch).map(({ id }) => id), tags: chosen.filter((ref) => !isBranch(ref)).map(({ id }) => id) }
+    const report = await fetchCommits(session, target, wants, {
+      haves: await knownCommits(repo, remote),
+      depth: options.depth,
+      shallow: options.shallow,
+      wantsContent: options.wantsContent,
+      signal: repo.env.signal,
+      ...(options.onProgress && { onProgress: options.onProgress }),
+    })
+    if (report.shallow.length > 0) await options.onShallow?.(report.shallow)
+    const refs = await withLock(repo, () => moveTrackingRefs(repo, remote, there, chosen, options))
+    return { ...report, refs, headBranch: there.headBranch }
+  })
+}
+
+interface ChosenRef {
+  remoteName: string
+  name: string
+  id: Id
+}
+
+function isBranch({ remoteName }: ChosenRef): boolean {
+  return remoteName.startsWith('refs/heads/')
+}
+
+function chooseRefs(there: RemoteRefs, remote: string, { branches, tags }: FetchRemoteOptions): ChosenRef[] {
+  for (const branch of branches ?? []) {
+    if (there.refs.has(branch)) continue
+    const names = [...there.refs.keys()].filter((name) => name.startsWith('refs/heads/')).map((name) => name.slice('refs/heads/'.length))
+    throw new DitsError('unknown-branch', `'${remote}' has no branch '${branch.slice('refs/heads/'.length)}'`, {
+      hint: names.length > 0 ? `its branches are: ${names.slice(0, 20).join(', ')}` : 'it has no branches yet',
+    })
+  }
+  const chosen: ChosenRef[] = []
+  for (const [remoteName, id] of there.refs) {
+    if (remoteName.startsWith('refs/heads/') && (!branches || branches.includes(remoteName))) chosen.push({ remoteName, name: trackingName(remote, remoteName), id })
+    if (remoteName.startsWith('refs/tags/') && tags) chosen.push({ remoteName, name: remoteName, id })
+  }
+  return chosen
+}
+
+/** Commits that are here whole, those that the other side most likely knows first. */
+async function knownCommits(repo: Repo, remote: string): Promise<Id[]> {
+  const first = new Set<Id>()
+  const others = new Set<Id>()
+  for await (const { name, id } of repo.refs.list('refs/')) (name.startsWith(`refs/remotes/${remote}/`) ? first : others).add(id)
+  for (const id of [...first]) for await (const older of someAncestors(repo, id)) others.add(older)
+  return [...first, ...others].slice(0, havesMax)
+}
+
+/** First parents, ever further apart: where the newest were taken back over there, an older one is known still. */
+async function* someAncestors(repo: Repo, tip: Id): AsyncGenerator<Id> {
+  let id = tip
+  for (let step = 1, next = 1; step <= 256; step++) {
+    if ((await repo.objects.locate(id))?.kind !== 'commit') return
+    const parent = (await readCommit(repo.objects, id)).parents[0]
+    if (!parent || !(await repo.objects.has(parent))) return
+    id = parent
+    if (step < next) continue
+    yield id
+    next *= 2
+  }
+}
+
+async function moveTrackingRefs(repo: Repo, remote: string, there: RemoteRefs, chosen: readonly ChosenRef[], options: FetchRemoteOptions): Promise<FetchedRef[]> {
+  const fetched: FetchedRef[] = []
+  for (const { name, remoteName, id } of chosen) fetched.push(await compareRef(repo, name, remoteName, id))
+  if (options.prune) fetched.push(...(await goneRefs(repo, remote, there)))
+  const refs = fetched
+    .filter(({ outcome }) => outcome !== 'same' && outcome !== 'kept')
+    .map(({ name, before, after }) => ({ name, ...(before && { before }), ...(after && { after }) }))
+  await applyChange(repo, { refs })
+  return fetched
+}
+
+async function compareRef(repo: Repo, name: string, remoteName: string, after: Id): Promise<FetchedRef> {
+  const before = await repo.refs.read(name)
+  const outcome = before === undefined ? 'new' : before === after ? 'same' : await outcomeOfMove(repo, name, before, after)
+  return { name, remoteName, before, after, outcome }
+}
+
+async function outcomeOfMove(repo: Repo, name: string, before: Id, after: Id): Promise<'forward' | 'forced' | 'kept'> {
+  if (name.startsWith('refs/tags/')) return 'kept'
+  return (await isAncestor(repo.objects, before, after)) ? 'forward' : 'forced'
+}
+
+async function goneRefs(repo: Repo, remote: string, there: RemoteRefs): Promise<FetchedRef[]> {
+  const gone: FetchedRef[] = []
+  const prefix = `refs/remotes/${remote}/`
+  for await (const { name, id } of repo.refs.list(prefix)) {
+    const remoteName = `refs/heads/${name.slice(prefix.length)}`
+    if (!there.refs.has(remoteName)) gone.push({ name, remoteName, before: id, after: undefined, outcome: 'deleted' })
+  }
+  return gone
+}
+

@@ -1,0 +1,89 @@
+import { applyChange, DitsError, isAncestor, trackingName, withLock, type Id, type Repo } from '#core'
+import type { RefMove } from './host.ts'
+import { push, type PushOptions, type PushReport } from './push.ts'
+import type { RemoteRefs, RemoteSession } from './remote-session.ts'
+
+/** One ref to push: a ref or commit of here to a name there; `from` is absent to delete it there. */
+export interface PushRef {
+  from: Id | undefined
+  to: string
+}
+
+export interface PushRemoteOptions extends PushOptions {
+  /**
+   * Move branches there that do not lie behind: never; only where they are at
+   * what was last fetched of them ('with-lease').
+   */
+  force: 'no' | 'with-lease'
+}
+
+export interface PushRemoteReport extends PushReport {
+  moves: RefMove[]
+  /** Of the refs that were asked for, those that are there already. */
+  upToDate: string[]
+}
+
+/**
+ * Pushes refs to a remote, and remembers where its branches are then. The
+ * session was asked for `syncedPrefixes` with its greeting. Throws
+ * `push-rejected` where a branch there has commits that are not here, before
+ * anything is sent, and what `push` throws.
+ */
+export async function pushRemote(repo: Repo, session: RemoteSession, remote: string, refs: readonly PushRef[], options: PushRemoteOptions): Promise<PushRemoteReport> {
+  const there = await session.refs()
+  const moves: RefMove[] = []
+  const upToDate: string[] = []
+  for (const { from, to } of refs) {
+    const before = there.refs.get(to)
+    if (before === from) upToDate.push(to)
+    else moves.push(await checkMove(repo, remote, { name: to, before, after: from }, options))
+  }
+  const none: PushReport = { results: [], objectsNew: 0, objectsSent: 0, bytesSent: 0, bytesSaved: 0, commits: 0 }
+  const report = moves.length > 0 ? await push(session, repo.objects, there, moves, options) : none
+  if (!options.dryRun) await remember(repo, remote, there, moves.filter(({ name }) => hasMoved(report, name)), upToDate)
+  return { ...report, moves, upToDate }
+}
+
+/** Whether a push moved a ref. */
+export function hasMoved(report: PushReport, name: string): boolean {
+  return report.results.some((result) => result.name === name && result.code === '')
+}
+
+/** Refuses what would take commits of others away. */
+async function checkMove(repo: Repo, remote: string, move: RefMove, options: PushRemoteOptions): Promise<RefMove> {
+  const { name, before, after } = move
+  if (before === undefined || after === undefined) return move
+  const short = name.replace(/^refs\/(heads|tags)\//, '')
+  const isBranch = name.startsWith('refs/heads/')
+  if (options.force === 'with-lease') {
+    const seen = isBranch ? await repo.refs.read(trackingName(remote, name)) : before
+    if (seen === before) return move
+    throw new DitsError('push-rejected', `'${short}' at '${remote}' is not where it was when you last fetched it`, {
+      hint: `look at what came: dits fetch ${remote}, dits log ${remote}/${short}`,
+    })
+  }
+  if (!isBranch) {
+    throw new DitsError('push-rejected', `'${remote}' has another tag '${short}'`, { hint: 'delete it there first, or choose another name' })
+  }
+  if ((await repo.objects.locate(before))?.kind === 'commit' && (await isAncestor(repo.objects, before, after))) return move
+  throw new DitsError('push-rejected', `'${short}' at '${remote}' has commits that are not in yours`, {
+    hint: 'bring them in first: dits pull',
+  })
+}
+
+/** Brings `refs/remotes/…` to what the remote has now. */
+async function remember(repo: Repo, remote: string, there: RemoteRefs, moved: readonly RefMove[], upToDate: readonly string[]): Promise<void> {
+  const known = new Map<string, Id | undefined>()
+  for (const { name, after } of moved) known.set(name, after)
+  for (const name of upToDate) known.set(name, there.refs.get(name))
+  await withLock(repo, async () => {
+    const refs = []
+    for (const [name, after] of known) {
+      if (!name.startsWith('refs/heads/')) continue
+      const tracking = trackingName(remote, name)
+      const before = await repo.refs.read(tracking)
+      if (before !== after) refs.push({ name: tracking, ...(before && { before }), ...(after && { after }) })
+    }
+    await applyChange(repo, { refs })
+  })
+}
