@@ -41,7 +41,7 @@ export function acceptWebTransport(implementation: WebTransportImplementation, o
   const serve = async (request: WebTransportRequest) => {
     const path = pathOf(request.url)
     const [status, why] = options.isPath(path.split('?', 1)[0]!) ? [503, `there are ${limits.sessionsMax} sessions already`] : [404, 'there is nothing at this path']
-    if (status === 404 || running.size > limits.sessionsMax) {
+    if (status === 404 || running.size >= limits.sessionsMax) {
       options.onRefused?.(path, why)
       return request.reject(status)
     }
