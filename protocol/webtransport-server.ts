@@ -38,18 +38,24 @@ export function acceptWebTransport(implementation: WebTransportImplementation, o
   const listener = implementation.listen(options.address, options.certificate, options.key)
   const sessions = new Set<WebTransportSession>()
   const running = new Set<Promise<void>>()
+  let accepted = 0
   const serve = async (request: WebTransportRequest) => {
     const path = pathOf(request.url)
     const [status, why] = options.isPath(path.split('?', 1)[0]!) ? [503, `there are ${limits.sessionsMax} sessions already`] : [404, 'there is nothing at this path']
-    if (status === 404 || running.size >= limits.sessionsMax) {
+    if (status === 404 || accepted >= limits.sessionsMax) {
       options.onRefused?.(path, why)
       return request.reject(status)
     }
-    const session = await request.accept()
-    sessions.add(session)
-    const peer = { address: 'webtransport', transport: 'webtransport', path }
-    await serveWebTransportSession(session, { handler: options.handler, peer, streamsMax: limits.streamsPerSessionMax })
-    sessions.delete(session)
+    accepted++
+    try {
+      const session = await request.accept()
+      sessions.add(session)
+      const peer = { address: 'webtransport', transport: 'webtransport', path }
+      await serveWebTransportSession(session, { handler: options.handler, peer, streamsMax: limits.streamsPerSessionMax })
+      sessions.delete(session)
+    } finally {
+      accepted--
+    }
   }
   const acceptAll = async () => {
     for (let request = await listener.accept(); request; request = await listener.accept()) {
