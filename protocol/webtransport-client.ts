@@ -115,6 +115,7 @@ function sessionOf(connecting: Promise<NativeSession>, onClose: () => void = () 
       },
       { highWaterMark: 0 },
     ),
+    datagrams: { writable: new WritableStream({ write: (bytes) => session?.sendDatagram(Buffer.from(bytes)) }) },
     createBidirectionalStream: async () => pairOf(await (await connecting).openBi()),
     close: ({ closeCode = 0, reason = '' } = {}) => {
       onClose()
@@ -166,6 +167,7 @@ interface NativeServer {
 interface NativeSession {
   acceptBi(): Promise<NativeStream>
   openBi(): Promise<NativeStream>
+  sendDatagram(bytes: Buffer): void
   close(code: number, reason: string): void
   closed(): Promise<unknown>
 }
