@@ -24,6 +24,7 @@ export { decodeRecord, encodeRecord, type RecordValue } from './objects/record.t
 export { decodeListNode, decodeListRoot, listRowId, type ListNode } from './objects/list-node.ts'
 export { decodeTreeNode, type TreeNode } from './objects/tree-node.ts'
 export { diffDirectory, type EntryChange } from './objects/tree-diff.ts'
+export { WalkLimit } from './objects/walk-limit.ts'
 
 // Storage
 export type { ByteRange, ByteStore, PutCondition, Stored } from './store/byte-store.ts'
