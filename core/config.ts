@@ -101,7 +101,8 @@ function parseInteger(value: string): number | undefined {
   return /^[+-]?\d+$/.test(value) && Number.isSafeInteger(Number(value)) ? Number(value) : undefined
 }
 
-function parseSize(value: string): number | undefined {
+/** Bytes that a text such as `512K` or `1.5 GiB` stands for; `undefined` where it is no size. */
+export function parseSize(value: string): number | undefined {
   const [, number, unit = ''] = sizePattern.exec(value) ?? []
   const bytes = Math.round(Number(number) * 1024 ** sizeUnits.indexOf(unit.toUpperCase()))
   return Number.isSafeInteger(bytes) ? bytes : undefined

@@ -1,4 +1,5 @@
 import { DitsError } from './errors.ts'
+import { isPartial } from './ghosts/partial.ts'
 import { idToBytes, type Id } from './objects/id.ts'
 import { recordHeaderBytes } from './pack/pack-format.ts'
 import { indexKey, packKey, PackWriter } from './pack/pack-writer.ts'
@@ -58,7 +59,7 @@ async function collect(repo: Repo, options: GcOptions): Promise<GcReport> {
   const { marks, keptForUndo } = await markAll(repo)
   const packs = await weighPacks(repo, marks, options)
   const plan = planSweep(packs)
-  const kept = await rewrite(repo, plan.rewritten, marks)
+  const kept = await copyMarked(repo, plan.rewritten, marks)
   for (const pack of [...plan.removed, ...plan.rewritten]) await removePack(repo, pack.name)
   await removeOrphans(repo, options)
   // Nobody else writes while the lock is held, so without a grace period what interrupted commands left goes at once.
@@ -83,15 +84,18 @@ async function markAll(repo: Repo): Promise<{ marks: ObjectMarks; keptForUndo: G
   const keptForUndo = { objects: 0, bytes: 0 }
   const roots = await findRoots(repo)
   const { signal } = repo.env
+  const onGhost = isPartial(repo) ? () => {} : undefined
   let named = 0
   await markReachable(repo.objects, roots.filter((root) => !root.undoOnly), {
     signal,
     marks,
+    onGhost,
     onObject: (objects) => repo.env.onProgress?.({ task: 'marking', bytes: 0, files: (named = objects) }),
   })
   await markReachable(repo.objects, roots.filter((root) => root.undoOnly), {
     signal,
     marks,
+    onGhost,
     onObject: (objects, { stored }) => {
       keptForUndo.objects = objects
       keptForUndo.bytes += recordHeaderBytes + stored
@@ -101,10 +105,14 @@ async function markAll(repo: Repo): Promise<{ marks: ObjectMarks; keptForUndo: G
   return { marks, keptForUndo }
 }
 
-interface WeighedPack {
+/** A pack of which a part is to be copied; `objects` is how many it has. */
+export interface PackToCopy {
   name: string
-  bytes: number
   objects: number
+}
+
+interface WeighedPack extends PackToCopy {
+  bytes: number
   liveObjects: number
   liveBytes: number
   /** Within the grace period: everything in it counts as live. */
@@ -165,7 +173,7 @@ function planSweep(packs: WeighedPack[]): { removed: WeighedPack[]; rewritten: W
 }
 
 /** Copies the marked records of packs to new packs, each verified on the way; durable when it resolves. */
-async function rewrite(repo: Repo, packs: WeighedPack[], marks: ObjectMarks): Promise<{ objects: number; bytes: number }> {
+export async function copyMarked(repo: Repo, packs: readonly PackToCopy[], marks: ObjectMarks): Promise<{ objects: number; bytes: number }> {
   let number = 0
   const kept = { objects: 0, bytes: 0 }
   const session = newSessionName(repo)
@@ -200,7 +208,7 @@ async function rewrite(repo: Repo, packs: WeighedPack[], marks: ObjectMarks): Pr
  * four bytes of an id tell, at four bytes an object, which few ids have to be
  * remembered whole.
  */
-async function findRepeatedPrefixes(repo: Repo, packs: readonly WeighedPack[], marks: ObjectMarks): Promise<Set<number>> {
+async function findRepeatedPrefixes(repo: Repo, packs: readonly PackToCopy[], marks: ObjectMarks): Promise<Set<number>> {
   const prefixes = new Uint32Array(packs.reduce((sum, pack) => sum + pack.objects, 0))
   let count = 0
   for (const { name } of packs) {
@@ -218,7 +226,8 @@ async function readRecord(repo: Repo, place: Pick<Located, 'pack' | 'offset' | '
   return record
 }
 
-async function removePack(repo: Repo, name: string): Promise<void> {
+/** Removes a pack of which everything that is to stay lies elsewhere: the index first, so that a crash leaves a pack that is none yet. */
+export async function removePack(repo: Repo, name: string): Promise<void> {
   await repo.store.delete(indexKey(name))
   await repo.store.delete(packKey(name))
 }

@@ -38,6 +38,16 @@ export interface ReachOptions {
   onProblem?: (problem: { object: ObjectRef; parent: ObjectRef | undefined; error: DitsError }) => void
   /** Called for each object that was not marked before, with how many there were so far. */
   onObject?: (objects: number, located: Located) => void
+  /**
+   * The repository is partial: content that is not here is a ghost and no
+   * problem. Called for each reference to one.
+   */
+  onGhost?: ((object: ObjectRef) => void) | undefined
+}
+
+/** True for what files are made of, which a partial repository may lack. */
+export function isContentKind(kind: ObjectKind): boolean {
+  return kind === 'chunk' || kind === 'list' || kind === 'manifest'
 }
 
 /**
@@ -55,17 +65,28 @@ export async function markReachable(objects: PackedObjects, roots: Iterable<Obje
     const { object, parent } = next
     try {
       // Most of what is met is a chunk whose index was asked just before: that needs no turn of the event loop.
-      const located = objects.locateNow(object.id) ?? (await objects.locate(object.id))
+      const located = objects.locateNow(object.id) ?? (await locate(objects, object, options))
+      if (!located && options.onGhost && isContentKind(object.kind)) {
+        options.onGhost(object)
+        continue
+      }
       if (!located) throw new DitsError('object-missing', `${object.kind} '${object.id}' is missing`)
       if (located.kind !== object.kind) throw new DitsError('object-damaged', `'${object.id}' is a ${located.kind}, not a ${object.kind}`)
       if (!marks.add(located)) continue
       options.onObject?.(++count, located)
       if (object.kind === 'chunk') continue
-      for (const child of referencesOf(object.kind, await objects.read(object.kind, object.id))) open.push({ object: child, parent: object })
+      const isFirst = objects.shallow.has(object.id)
+      for (const child of referencesOf(object.kind, await objects.read(object.kind, object.id))) {
+        if (!isFirst || child.kind !== 'commit') open.push({ object: child, parent: object })
+      }
     } catch (error) {
       if (!(error instanceof DitsError) || !options.onProblem) throw error
       options.onProblem({ object, parent, error })
     }
   }
   return marks
+}
+
+async function locate(objects: PackedObjects, { kind, id }: ObjectRef, { onGhost }: ReachOptions): Promise<Located | undefined> {
+  return onGhost && isContentKind(kind) ? objects.locateKnown(id) : objects.locate(id)
 }

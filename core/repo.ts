@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { pathFromText, type BytePath } from './bytes.ts'
 import { mergeConfigs, parseConfig, type Config } from './config.ts'
 import { DitsError } from './errors.ts'
+import { createSupply, type ContentSource, type ContentSupply } from './ghosts/content-source.ts'
 import type { ContentMerger } from './history/merge-trees.ts'
 import { createOpLog, type OpLog } from './oplog.ts'
 import type { Person } from './objects/commit.ts'
@@ -37,6 +38,8 @@ export interface Environment {
   command: string
   /** How the content of files that both sides of a merge changed is merged, where file types allow it. What it names has been stored. */
   mergeContent?: ((repo: Repo) => ContentMerger) | undefined
+  /** Reaches whoever has the content that a partial repository lacks; called when it is first needed. */
+  openContentSource?: (() => Promise<ContentSource>) | undefined
   signal?: AbortSignal | undefined
   onProgress?: ((progress: Progress) => void) | undefined
   /** Called with what a person should know, though the command goes on. */
@@ -67,6 +70,8 @@ export interface Repo {
   readonly oplog: OpLog
   /** Defaults, then the user's, then the repository's own configuration. */
   readonly config: Config
+  /** Where content comes from that is not here. */
+  readonly content: ContentSupply
   readonly env: Environment
 }
 
@@ -143,6 +148,7 @@ async function openStore(root: string, folder: string, store: DiskStore, env: En
     refs: createRefs(store),
     oplog: createOpLog(store),
     config,
+    content: createSupply(env.openContentSource),
     env,
   }
 }
@@ -151,7 +157,9 @@ function unsupportedFormat(subject: string): DitsError {
   return new DitsError('unsupported-version', `'${subject}' is not of a format that this dits reads`, { hint: 'use a newer dits' })
 }
 
+/** Closes a repository and, where it was opened, what content came from. */
 export async function closeRepo(repo: Repo): Promise<void> {
+  await repo.content.close()
   await repo.store.close()
 }
 
@@ -168,7 +176,7 @@ export async function withLock<T>(repo: Repo, work: () => Promise<T>, options: {
   })
   try {
     // Whoever held the lock before may have removed packs: what was listed then is not there to rely on.
-    await repo.objects.packs.refresh()
+    await repo.objects.refresh()
     return await work()
   } finally {
     lock.release()

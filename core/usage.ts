@@ -117,7 +117,8 @@ export class CostMeter {
     const open = [...roots]
     for (let object = open.pop(); object; object = open.pop()) {
       env.signal?.throwIfAborted()
-      const located = await objects.locate(object.id)
+      // What a partial repository lacks costs nothing here, and is no reason to list the packs again.
+      const located = await objects.locateKnown(object.id)
       if (!located || !this.marks.add(located)) continue
       const bytes = recordHeaderBytes + indexRowBytes + located.stored
       cost.objects++

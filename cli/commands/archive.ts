@@ -4,6 +4,8 @@ import { archivePieces } from '../../core/archive/archive.ts'
 import { pathToText } from '../../core/bytes.ts'
 import { readCommit } from '../../core/changing/head.ts'
 import { ContentReader } from '../../core/checkout/content-reader.ts'
+import { bringContent, contentsBelow } from '../../core/ghosts/hydrate-content.ts'
+import { isPartial } from '../../core/ghosts/partial.ts'
 import { DitsError, hasCode } from '../../core/errors.ts'
 import type { Repo } from '../../core/repo.ts'
 import type { Command } from '../command.ts'
@@ -53,6 +55,7 @@ With --json and -o: {file, format, bytes}.`,
       throw new DitsError('bad-arguments', `'.${ending}' is neither tar nor zip`, { hint: 'say which with --format=tar or --format=zip' })
     }
     const format = wanted === 'zip' || (wanted === undefined && /\.zip$/i.test(output ?? '')) ? 'zip' : 'tar'
+    if (isPartial(repo)) await bringContent(repo, contentsBelow(repo.objects, root))
     const bar = context.progress.start({ label: 'Archiving', unit: 'bytes', total: root.size })
     const pieces = archivePieces({ reader: repo.objects, content: new ContentReader(repo.objects) }, root, {
       format,

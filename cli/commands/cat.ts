@@ -1,3 +1,5 @@
+import { bringContent } from '../../core/ghosts/hydrate-content.ts'
+import { isPartial } from '../../core/ghosts/partial.ts'
 import { ContentReader, type ContentRange } from '../../core/checkout/content-reader.ts'
 import { DitsError } from '../../core/errors.ts'
 import { UsageError } from '../arguments.ts'
@@ -43,6 +45,7 @@ of the range are read. A range counts bytes from 0 and includes both ends, as cu
       if (entry.kind === 'directory') throw new DitsError('is-a-folder', `'${file}' is a folder`, { hint: `see what is in it: dits ls-tree ${file}` })
       entries.push(entry)
     }
+    if (isPartial(repo)) await bringContent(repo, entries)
     const content = new ContentReader(repo.objects)
     for (const entry of entries) {
       const range = rangeOf(args, entry.size)

@@ -1,5 +1,5 @@
-import { mkdir, readdir } from 'node:fs/promises'
-import { basename, resolve } from 'node:path'
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
 import { readCurrentHead, shortRefName } from '../../core/changing/head.ts'
 import { resetTo } from '../../core/changing/reset.ts'
 import { DitsError, isErrno } from '../../core/errors.ts'
@@ -49,13 +49,17 @@ bytesReceived, bytesSent, rounds, written}.`,
 
   async run(context, args) {
     const root = resolve(context.cwd, args.directory ?? defaultDirectory(context, args.url))
-    const { repo, remote } = await prepare(context, root, { name: args.origin, url: normalAddress(context, args.url) })
+    const { repo, remote, isNew } = await prepare(context, root, { name: args.origin, url: normalAddress(context, args.url) })
     try {
       const address = parseRemoteUrl(remote.url, context.cwd)
       if (address.kind === 'path') await linkPacks(repo, address.folder)
       const fetched = await fetchFrom(context, repo, remote)
       const done = await goToBranch(repo, remote, fetched, args)
       show(context, repo, fetched, done)
+    } catch (error) {
+      // What arrived stays, for the same command to go on with; where nothing did, nothing is left.
+      if (isNew && repo.objects.packs.names.length === 0) await removeNew(root)
+      throw error
     } finally {
       await closeRepo(repo)
     }
@@ -71,7 +75,7 @@ function defaultDirectory(context: Context, url: string): string {
 }
 
 /** A new repository with its remote; or the one that an earlier clone of the same began. */
-async function prepare(context: Context, root: string, { name, url }: { name: string; url: string }): Promise<{ repo: Repo; remote: Remote }> {
+async function prepare(context: Context, root: string, { name, url }: { name: string; url: string }): Promise<{ repo: Repo; remote: Remote; isNew: boolean }> {
   const env = await describeWorld(context)
   await mkdir(root, { recursive: true })
   const held = await readdir(root)
@@ -83,7 +87,7 @@ async function prepare(context: Context, root: string, { name, url }: { name: st
     await closeRepo(made)
   } else await closeRepo(again)
   const repo = await openRepo(root, env)
-  return { repo, remote: findRemote(repo.config, name)! }
+  return { repo, remote: findRemote(repo.config, name)!, isNew: !again }
 }
 
 /** A repository in which a clone of the same remote was begun and nothing was done since; otherwise throws `folder-not-empty`. */
@@ -103,6 +107,15 @@ async function reopen(root: string, { name, url }: { name: string; url: string }
   }
   await closeRepo(repo)
   throw new DitsError('folder-not-empty', `'${root}' is a repository already`, { hint: 'to bring what is new into it: dits pull' })
+}
+
+async function removeNew(root: string): Promise<void> {
+  await rm(join(root, '.dits'), { recursive: true, force: true })
+  try {
+    await rmdir(root)
+  } catch (error) {
+    if (!isErrno(error, 'ENOTEMPTY', 'EBUSY', 'EINVAL')) throw error
+  }
 }
 
 interface Done {

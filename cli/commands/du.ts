@@ -1,5 +1,6 @@
 import { pathToText } from '../../core/bytes.ts'
 import { readCommit, readCurrentHead } from '../../core/changing/head.ts'
+import { isPartial } from '../../core/ghosts/partial.ts'
 import { DitsError } from '../../core/errors.ts'
 import { costOfFolder, costOfVersions, measureStore, type FolderCost, type StoreSize, type VersionCost } from '../../core/usage.ts'
 import type { Command } from '../command.ts'
@@ -39,6 +40,7 @@ aloneBytes, ownBytes}.`,
 
   async run(context, args) {
     const repo = await context.openRepo()
+    if (isPartial(repo)) context.warn('content that is not here is not counted: the repository is partial')
     if (!args.folders && args.path === undefined) {
       const isEmpty = args.rev === 'HEAD' && (await readCurrentHead(repo)).id === undefined
       const costs = isEmpty ? [] : await costOfVersions(repo, await findCommit(repo, args.rev))

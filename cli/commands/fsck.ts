@@ -19,7 +19,7 @@ export const command: Command<FsckArguments> = {
   description: `Checks refs, the operation log, the index, every pack's index and length, and that all
 that is referred to is there. --full reads and verifies every byte. Damage is named
 with the files that it touches. Exit code 3 where something is wrong.
-With --json: {packs, objects, bytes, problems: [{code, message, object, chunks, files}]}.`,
+With --json: {packs, objects, bytes, ghosts, problems: [{code, message, object, chunks, files}]}.`,
   options: (yargs) =>
     yargs
       .option('full', { type: 'boolean', default: false, describe: 'read and verify everything' })
@@ -48,7 +48,7 @@ async function rebuild(context: Context, repo: Repo): Promise<boolean> {
   return rebuilt.every(({ problem }) => !problem)
 }
 
-function show(context: Context, { packs, objects, bytes, problems }: CheckReport, full: boolean): void {
+function show(context: Context, { packs, objects, bytes, ghosts, problems }: CheckReport, full: boolean): void {
   if (context.json) {
     const shown = problems.map((problem) => ({
       code: problem.code,
@@ -57,9 +57,10 @@ function show(context: Context, { packs, objects, bytes, problems }: CheckReport
       chunks: problem.chunks ?? null,
       files: problem.files.map(({ path, commit }) => ({ path: pathToText(path), commit: commit ?? null })),
     }))
-    context.stdout.json({ packs, objects, bytes, problems: shown })
+    context.stdout.json({ packs, objects, bytes, ghosts, problems: shown })
     return
   }
+  if (ghosts > 0 && !context.quiet) context.stdout.line(`${formatAmount(ghosts, 'object')} of file content not here, as it may be in a partial repository; dits hydrate brings what is needed.`)
   for (const { code, message, files } of problems) {
     context.stdout.line(`${context.colors.red(code)}: ${message}`)
     for (const { path, commit } of files) context.stdout.line(`  touches ${quotePath(path)}${commit ? ` (in ${shortId(commit)})` : ''}`)

@@ -8,6 +8,7 @@ import { readIndex } from '../../core/staging/stage.ts'
 import type { Index } from '../../core/worktree/index-file.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
+import { listGhosts, type Listed } from '../ghost-list.ts'
 import { printEntry } from '../entry-list.ts'
 import { listItem } from '../format.ts'
 import { pathspecOf, prefixOf, seenFrom } from '../revisions.ts'
@@ -20,6 +21,7 @@ interface LsFilesArguments {
   modified: boolean
   deleted: boolean
   unmerged: boolean
+  ghosts: boolean
   stage: boolean
   long: boolean
   hash: boolean
@@ -37,7 +39,7 @@ export const command: Command<LsFilesArguments> = {
 files; several together list all of these. What ignore rules leave out is not listed with
 --others, but with --others --ignored it is listed as well.
 With --json: a line a file {path, kind, size, content, id, hash} for staged ones, {path,
-state: other|modified|deleted|unmerged, size} for the others.`,
+state: other|modified|deleted|unmerged, size} for the others; {path, size} for --ghosts.`,
   examples: [
     ['ls-files --others', 'what is not tracked yet'],
     ['ls-files --stage clips', 'what is staged of a folder, with ids'],
@@ -51,6 +53,7 @@ state: other|modified|deleted|unmerged, size} for the others.`,
       .option('modified', { alias: 'm', type: 'boolean', default: false, describe: 'tracked files that are changed or gone' })
       .option('deleted', { alias: 'd', type: 'boolean', default: false, describe: 'tracked files that are gone' })
       .option('unmerged', { alias: 'u', type: 'boolean', default: false, describe: 'files in conflict' })
+      .option('ghosts', { alias: 'g', type: 'boolean', default: false, describe: 'tracked files whose content is not here' })
       .option('stage', { alias: 's', type: 'boolean', default: false, describe: 'staged files with mode and id' })
       .option('long', { alias: 'l', type: 'boolean', default: false, describe: 'staged files with mode, id and size' })
       .option('hash', { type: 'boolean', default: false, describe: "with --stage or -l, the file's BLAKE3 in place of the id" })
@@ -62,21 +65,17 @@ state: other|modified|deleted|unmerged, size} for the others.`,
     const spec = pathspecOf(context, repo, args.paths?.length ? args.paths : prefix === '' ? [] : ['.'])
     const index = (await readIndex(repo)) ?? emptyIndex()
     if (args['error-unmatch']) checkMatched(index, spec)
-    const { others, modified, deleted, unmerged } = args
-    if (args.cached || args.stage || args.long || !(others || modified || deleted || unmerged)) {
+    const { others, modified, deleted, unmerged, ghosts } = args
+    if (args.cached || args.stage || args.long || !(others || modified || deleted || unmerged || ghosts)) {
       listStaged(context, index, { spec, prefix }, args)
     }
     if (others || modified || deleted) await listChanged(context, repo, index, { spec, prefix }, args)
+    if (ghosts) listGhosts(context, index, { spec, prefix })
     if (unmerged) {
       const merge = await readMergeState(repo)
       for (const { path } of merge?.conflicts ?? []) if (spec.matches(path)) printState(context, seenFrom(prefix, path), 'unmerged', null)
     }
   },
-}
-
-interface Listed {
-  spec: Pathspec
-  prefix: BytePath
 }
 
 function listStaged(context: Context, index: Index, { spec, prefix }: Listed, args: LsFilesArguments): void {

@@ -3,10 +3,13 @@ import { describeMerge } from '../../core/merging/describe-merge.ts'
 import { shortRefName } from '../../core/changing/head.ts'
 import type { Change } from '../../core/history/changes.ts'
 import { readUpstreamState, type UpstreamState } from '../../core/refs/upstream.ts'
+import { emptyIndex } from '../../core/staging/changes.ts'
+import { readIndex } from '../../core/staging/stage.ts'
 import { readStatus, type StatusReport } from '../../core/staging/status.ts'
 import type { WorkChange } from '../../core/worktree/status.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
+import { listGhosts } from '../ghost-list.ts'
 import { formatAmount, formatSize, quotePath } from '../format.ts'
 import { pathspecOf, prefixOf, seenFrom, shortId } from '../revisions.ts'
 
@@ -15,6 +18,7 @@ interface StatusArguments {
   short: boolean
   porcelain: boolean
   'untracked-files': string
+  ghosts: boolean
 }
 
 export const command: Command<StatusArguments> = {
@@ -25,24 +29,25 @@ export const command: Command<StatusArguments> = {
   positionals: '[paths..]',
   lists: true,
   description: `Shows what is staged, what is changed but not staged, and what is not tracked.
-<<<<<<< HEAD
---porcelain prints 'XY PATH' lines as git does, for programs; with -z they end with
-NUL, and a rename is 'R  NEW' NUL 'OLD'. With --json: {branch, head, upstream, staged, unstaged,
-=======
 Paths start in the folder where you are. --porcelain prints 'XY PATH' lines with paths
-from the root, as git does, for programs; with -z they end with NUL, and a rename is 'R  NEW' NUL 'OLD'. With --json: {branch, head, staged, unstaged,
-untracked, conflicts, merge}.`,
+from the root, as git does, for programs; with -z they end with NUL, and a rename is
+'R  NEW' NUL 'OLD'. With --json: {branch, head, upstream, staged, unstaged,
+untracked, conflicts, merge, ghosts: {files, bytes}}. --ghosts lists instead the files whose
+content is not here; with --json, a line {path, size} for each.`,
   options: (yargs) =>
     yargs
       .positional('paths', { type: 'string', array: true, describe: 'only these' })
       .option('short', { alias: 's', type: 'boolean', default: false, describe: 'one line a file' })
       .option('porcelain', { type: 'boolean', default: false, describe: 'one line a file, for programs' })
-      .option('untracked-files', { alias: 'u', type: 'string', choices: ['all', 'normal', 'no'], default: 'normal', describe: 'untracked files: each, by folder, or none' }),
+      .option('untracked-files', { alias: 'u', type: 'string', choices: ['all', 'normal', 'no'], default: 'normal', describe: 'untracked files: each, by folder, or none' })
+      .option('ghosts', { type: 'boolean', default: false, describe: 'list the files whose content is not here' }),
 
   async run(context, args) {
     const repo = await context.openRepo()
     const untracked = args['untracked-files'] === 'no' ? 'none' : args['untracked-files'] === 'all' ? 'all' : 'folders'
-    const report = await readStatus(repo, pathspecOf(context, repo, args.paths), { untracked })
+    const spec = pathspecOf(context, repo, args.paths)
+    const report = await readStatus(repo, spec, { untracked })
+    if (args.ghosts) return listGhosts(context, (await readIndex(repo)) ?? emptyIndex(), { spec, prefix: prefixOf(context, repo) })
     for (const { path, kind } of report.skipped) {
       context.warn(`${quotePath(path)} is left out: ${kind === 'repository' ? 'it is a repository of its own' : kind === 'unreadable' ? 'it may not be read' : 'it is no file, link or folder'}`)
     }
@@ -80,7 +85,7 @@ const stagedWords: Record<Change['kind'], string> = {
   'mode-changed': 'mode changed:',
 }
 
-function showJson(context: Context, { current, merge, staged, unstaged, untracked }: StatusReport, upstream: UpstreamState | undefined): void {
+function showJson(context: Context, { current, merge, staged, unstaged, untracked, ghosts }: StatusReport, upstream: UpstreamState | undefined): void {
   context.stdout.json({
     branch: current.branch ? shortRefName(current.branch) : null,
     head: current.id ?? null,
@@ -96,6 +101,7 @@ function showJson(context: Context, { current, merge, staged, unstaged, untracke
     untracked: untracked.map((item) => ({ path: shownPath(item), size: item.kind === 'directory' ? null : (item.stat?.size ?? null) })),
     conflicts: (merge?.conflicts ?? []).map(({ path, reason, beside }) => ({ path: pathToText(path), reason, beside: beside === undefined ? null : pathToText(beside) })),
     merge: merge ? { command: merge.command, from: merge.theirName, interrupted: merge.phase !== 'open' } : null,
+    ghosts,
   })
 }
 
@@ -147,6 +153,8 @@ function showLong(view: View, report: StatusReport, upstream: UpstreamState | un
     }
   }
   stdout.line(`\n${summary(report)}`)
+  const { files, bytes } = report.ghosts
+  if (files > 0) stdout.line(`${formatAmount(files, 'file')} without content here (dits hydrate would bring up to ${formatSize(bytes)}).`)
 }
 
 function upstreamText({ name, counts }: UpstreamState): string {

@@ -1,5 +1,6 @@
 import { DitsError } from '../errors.ts'
-import { encodeCommit, type Commit, type Person } from '../objects/commit.ts'
+import { changeShallow } from '../history/shallow.ts'
+import { decodeCommit, encodeCommit, type Commit, type Person } from '../objects/commit.ts'
 import type { Id } from '../objects/id.ts'
 import { committerAfter } from '../merging/committer.ts'
 import { readLiveMerge, type MergeMove, type MergeState } from '../merging/merge-state.ts'
@@ -40,13 +41,17 @@ export async function commitStaged(repo: Repo, options: CommitOptions): Promise<
     const message = tidyMessage(options.message ?? (options.amend ? current.commit?.message : merge?.message))
     const writer = await openWriter(repo)
     const tree = (await readIndex(repo))?.tree ?? emptyTree((kind, bytes) => writer.write(kind, bytes))
-    const parents = parentsOf(current, options.amend === true, merge?.command === 'merge' ? merge.heads : [])
-    const before = options.amend ? await treeOf(repo, parents[0]) : current.commit?.tree
-    const committer = await committerAfter(repo, repo.objects, parents)
+    // Where the parents were left behind, the commit that replaces this one has them all the same.
+    const isCut = options.amend === true && repo.objects.shallow.has(current.id!)
+    const known = parentsOf(current, options.amend === true, merge?.command === 'merge' ? merge.heads : [])
+    const parents = isCut ? decodeCommit(await repo.objects.read('commit', current.id!)).parents : known
+    const before = options.amend ? await treeOf(repo, known[0]) : current.commit?.tree
+    const committer = await committerAfter(repo, repo.objects, known)
     const author = options.author ?? (options.amend ? current.commit!.author : (merge?.author ?? committer))
     const commit: Commit = { tree, parents, author, committer, message }
     const id = writer.write('commit', encodeCommit(commit))
     await writer.flush()
+    if (isCut) await changeShallow(repo.store, { add: [id] })
     await applyChange(repo, { ...headMove(current, id), merge: merge ? moveOfCommit(merge, id) : {} })
     return { id, commit, branch: current.branch, before }
   })

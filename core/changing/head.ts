@@ -1,4 +1,5 @@
-import { decodeCommit, type Commit } from '../objects/commit.ts'
+import { readCommit as readFrom } from '../history/paint.ts'
+import type { Commit } from '../objects/commit.ts'
 import type { Id } from '../objects/id.ts'
 import type { RefMove } from '../oplog.ts'
 import type { Head } from '../refs/refs.ts'
@@ -32,9 +33,9 @@ export function headMove(current: CurrentHead, id: Id): HeadMove {
   return { refs: [{ name: current.branch, after: id, ...(current.id ? { before: current.id } : {}) }] }
 }
 
-/** Throws `object-missing` and `object-damaged`. */
+/** Reads a commit, without its parents where these were left behind. Throws `object-missing` and `object-damaged`. */
 export async function readCommit(repo: Repo, id: Id): Promise<Commit> {
-  return decodeCommit(await repo.objects.read('commit', id))
+  return readFrom(repo.objects, id)
 }
 
 /** A branch's or tag's name as people say it: 'main' for 'refs/heads/main'. */

@@ -1,12 +1,13 @@
 import { baseName, joinPath, parentPath, pathFromText, pathToText, rootPath, type BytePath } from '../bytes.ts'
 import { DitsError } from '../errors.ts'
+import { isPartial } from '../ghosts/partial.ts'
 import type { Id } from '../objects/id.ts'
 import { diffTrees, walkTree } from '../objects/tree-walk.ts'
 import type { TreeEntry } from '../objects/tree-entry.ts'
 import { entryAtPath } from '../objects/tree.ts'
 import type { Repo } from '../repo.ts'
 import { comparesTimeOnly } from '../staging/changes.ts'
-import { hashOnDisk } from '../worktree/content-hash.ts'
+import { hashOnDisk, holdsOnlyZeros, isFileKind } from '../worktree/content-hash.ts'
 import { diskPath, isRepositoryName, lookAt, readNames, temporaryPrefix } from '../worktree/disk.ts'
 import { fileStatOf, kindOfMode, type DiskKind, type FileStat } from '../worktree/file-stat.ts'
 import { isRubbish } from '../worktree/ignore.ts'
@@ -24,8 +25,10 @@ export interface Step {
   disk: { kind: DiskKind; stat: FileStat } | undefined
   /** True where the disk holds something that neither tree knows, and that goes. */
   precious: boolean
-  /** True where the disk holds already what the target wants. */
+  /** True where the disk holds already what the target wants, or a ghost of it. */
   done: boolean
+  /** True where the disk holds a ghost of what the tree of before says. */
+  isGhost: boolean
 }
 
 export interface PlanOptions {
@@ -83,6 +86,7 @@ class Plan {
   readonly #repo: Repo
   readonly #index: Index | undefined
   readonly #timeOnly: boolean
+  readonly #hasGhosts: boolean
   readonly #steps: Step[] = []
   readonly #ways = new Map<BytePath, Way>([[rootPath, folderWay]])
   /** What stands where a folder has to be. */
@@ -92,6 +96,7 @@ class Plan {
     this.#repo = repo
     this.#index = index
     this.#timeOnly = comparesTimeOnly(repo)
+    this.#hasGhosts = isPartial(repo) || index?.hasGhosts === true
   }
 
   async add(path: BytePath, before: TreeEntry | undefined, after: TreeEntry | undefined): Promise<void> {
@@ -101,7 +106,7 @@ class Plan {
     if (way.is === 'blocked' && after) this.#obstacles.add(way.by)
     const stats = way.is === 'folder' ? lookAt(this.#repo.rootBytes, path) : undefined
     const disk = stats && { kind: kindOfMode(stats.mode), stat: fileStatOf(stats) }
-    const step: Step = { path, before, after, disk, precious: false, done: false }
+    const step: Step = { path, before, after, disk, precious: false, done: false, isGhost: false }
     // What goes is no folder any more, or one by now: that is somebody's own, and in nobody's way.
     if (disk && !after && (before?.kind === 'directory') !== (disk.kind === 'directory')) step.disk = undefined
     else if (disk) await this.#judge(step, disk)
@@ -126,12 +131,21 @@ class Plan {
       step.done = after?.kind === 'directory'
       return
     }
-    const i = before?.kind === kind ? this.#index?.find(path) : undefined
+    // Whether a ghost is executable says nothing: it has no content that could be run.
+    const isSameKind = before?.kind === kind || (this.#hasGhosts && before !== undefined && isFileKind(kind) && isFileKind(before.kind))
+    const i = isSameKind ? this.#index?.find(path) : undefined
     const isKnown = i !== undefined && this.#index?.isUnchanged(i, stat, this.#timeOnly)
     const { rootBytes, env } = this.#repo
-    const hash = isKnown ? before?.hash : kind === 'unsupported' ? undefined : (await hashOnDisk(rootBytes, path, env.signal))?.hash
+    step.isGhost = i !== undefined && isFileKind(kind) && (isKnown ? this.#index?.isGhostAt(i) === true : await this.#isGhost(step, i))
+    const hash = isKnown || step.isGhost ? before?.hash : kind === 'unsupported' ? undefined : (await hashOnDisk(rootBytes, path, env.signal))?.hash
     step.done = after?.kind === kind && after.hash === hash
-    step.precious = !step.done && !(before?.kind === kind && before.hash === hash)
+    step.precious = !step.done && !step.isGhost && !(before?.kind === kind && before.hash === hash)
+  }
+
+  async #isGhost({ path, before, disk }: Step, i: number): Promise<boolean> {
+    if (!this.#hasGhosts || !before || !disk || disk.stat.size !== before.size || before.size === 0) return false
+    if (!this.#index?.isGhostAt(i) && lookAt(this.#repo.rootBytes, path)?.blocks !== 0) return false
+    return holdsOnlyZeros(this.#repo.rootBytes, path, this.#repo.env.signal)
   }
 
   #wayTo(folder: BytePath): Way {
@@ -149,7 +163,7 @@ class Plan {
     const stats = lookAt(this.#repo.rootBytes, path)
     const disk = stats && { kind: kindOfMode(stats.mode), stat: fileStatOf(stats) }
     const precious = disk !== undefined && disk.kind !== 'directory' && !isRubbish(baseName(path))
-    return { path, before: undefined, after: undefined, disk, precious, done: false }
+    return { path, before: undefined, after: undefined, disk, precious, done: false, isGhost: false }
   }
 
   /** Whatever lies in a folder that a file replaces, and does not go by itself. */

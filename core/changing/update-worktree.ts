@@ -3,11 +3,13 @@ import { parentPath, pathToText, type BytePath } from '../bytes.ts'
 import type { CheckoutJob } from '../checkout/file-writer.ts'
 import { writeFiles } from '../checkout/write-files.ts'
 import { DitsError } from '../errors.ts'
+import { planContent } from '../ghosts/plan-content.ts'
 import type { Id } from '../objects/id.ts'
 import { entryAtPath } from '../objects/tree.ts'
 import type { Repo } from '../repo.ts'
 import { saveFiles } from '../staging/store-files.ts'
-import { detectFoldsCase, readDiskClock } from '../worktree/disk.ts'
+import { isFileKind } from '../worktree/content-hash.ts'
+import { detectFoldsCase, readDiskClock, readLaterClock } from '../worktree/disk.ts'
 import type { FileStat } from '../worktree/file-stat.ts'
 import { decodeIndex, type Index } from '../worktree/index-file.ts'
 import { indexFromTree } from '../worktree/index-tree.ts'
@@ -53,7 +55,8 @@ const removalsPerTurn = 256
  * Brings the working tree from what `index` says to the tree `target`, and
  * makes the index of it. Files that are the same in both are not touched.
  *
- * Order: everything is looked at before anything is changed; uncommitted work
+ * Order: everything is looked at, and content that has to come is brought,
+ * before anything is changed; uncommitted work
  * is durable in the store before it is replaced; `begin` is called with the
  * tree of it, to record the operation that keeps it; then what has to go is
  * removed, and each file is replaced by a rename. After a crash the old index
@@ -61,7 +64,7 @@ const removalsPerTurn = 256
  * is recognised by its content.
  *
  * Throws `would-overwrite` naming the files where the policy refuses, and
- * what saving throws; nothing was changed then.
+ * `content-unavailable`, and what saving throws; nothing was changed then.
  */
 export async function updateWorktree(repo: Repo, index: Index | undefined, target: Id, options: UpdateOptions): Promise<UpdateResult> {
   const foldsCase = detectFoldsCase(repo.folder)
@@ -69,6 +72,7 @@ export async function updateWorktree(repo: Repo, index: Index | undefined, targe
   const precious = steps.filter((step) => step.precious)
   const refused = options.policy === 'save' ? [] : precious.filter(({ before }) => options.policy === 'refuse' || !before)
   if (refused.length > 0) throw wouldOverwrite(refused.map((step) => step.path), options.hint)
+  const jobs = await planContent(repo, steps.filter(isWritten).map((step) => ({ job: jobOf(step), wasHydrated: isHydrated(step) })))
   const saved = await saveFiles(repo, precious.map((step) => step.path))
   await options.begin?.(saved, steps.length)
   const placer = new Placer(repo.root, { foldsCase })
@@ -77,14 +81,15 @@ export async function updateWorktree(repo: Repo, index: Index | undefined, targe
   const kept = await foldersKept(repo, steps, target)
   placer.removeEmptiedFolders((folder) => kept.has(folder) || isStoodIn(folder))
   for (const { path, after } of steps) if (after?.kind === 'directory') placer.placeFolder(path)
-  const stats = new Map<BytePath, FileStat>()
-  for (const { path, done, disk } of steps) if (done && disk) stats.set(path, disk.stat)
-  const jobs = steps.filter((step) => step.after && step.after.kind !== 'directory' && !step.done).map(jobOf)
-  for await (const { path, stat } of writeFiles(repo, jobs)) stats.set(path, stat)
+  const placed = new Map<BytePath, PlacedFile>()
+  for (const { path, done, disk, isGhost } of steps) if (done && disk) placed.set(path, { stat: disk.stat, isGhost })
+  for await (const { path, stat, isGhost } of writeFiles(repo, jobs)) placed.set(path, { stat, isGhost })
   const made = decodeIndex(await indexFromTree(repo.objects, target, index))
   // The clock of after the last write: each file's stat data is newer than its content, so only what is written in
   // the last instant has to be hashed by the next status.
-  return { index: patchStats(made, stats, readDiskClock(repo.folder)), written: jobs.length, removed, saved }
+  const hasGhosts = jobs.some(({ isGhost }) => isGhost)
+  const writtenMs = hasGhosts ? await readLaterClock(repo.folder) : readDiskClock(repo.folder)
+  return { index: patchStats(made, placed, writtenMs), written: jobs.length, removed, saved }
 }
 
 /** Removes what the target does not have, and what stands where it has something of another kind; the deepest first. */
@@ -115,17 +120,32 @@ async function foldersKept(repo: Repo, steps: readonly Step[], target: Id): Prom
   return kept
 }
 
+function isWritten({ after, done }: Step): boolean {
+  return after !== undefined && after.kind !== 'directory' && !done
+}
+
+/** Whether a file lies there with content, so that its next version is wanted with content, too. */
+function isHydrated({ disk, isGhost }: Step): boolean {
+  return disk !== undefined && isFileKind(disk.kind) && !isGhost
+}
+
 function jobOf(step: Step): CheckoutJob {
   const { kind, content, size, id, mtimeNs } = step.after!
   if (kind === 'directory') throw new Error('a folder is no checkout job')
   return { path: step.path, kind, content, size, id, ...(mtimeNs === undefined ? {} : { mtimeNs }) }
 }
 
-function patchStats(index: Index, stats: ReadonlyMap<BytePath, FileStat>, writtenMs: number): Uint8Array {
+/** What a file looks like in its place. */
+interface PlacedFile {
+  stat: FileStat
+  isGhost: boolean
+}
+
+function patchStats(index: Index, placed: ReadonlyMap<BytePath, PlacedFile>, writtenMs: number): Uint8Array {
   const patch = new StatPatch(index)
-  for (const [path, stat] of stats) {
+  for (const [path, { stat, isGhost }] of placed) {
     const i = index.find(path)
-    if (i !== undefined) patch.set(i, stat)
+    if (i !== undefined) patch.set(i, stat, isGhost)
   }
   return patch.finish({ writtenMs })
 }

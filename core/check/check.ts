@@ -1,5 +1,7 @@
 import { comparePaths, type BytePath } from '../bytes.ts'
 import { DitsError, hasCode } from '../errors.ts'
+import { isPartial } from '../ghosts/partial.ts'
+import { IdTable } from '../history/id-table.ts'
 import { walkCommits } from '../history/walk.ts'
 import type { Id, ObjectKind } from '../objects/id.ts'
 import { referencesOf } from '../objects/references.ts'
@@ -30,6 +32,8 @@ export interface CheckReport {
   packs: number
   objects: number
   bytes: number
+  /** Manifests, lists and chunks that a partial repository does not have here. */
+  ghosts: number
   problems: Problem[]
 }
 
@@ -44,11 +48,12 @@ const filesPerProblemMax = 20
 /**
  * Checks a repository. Always: every pack's index, every pack's length, every
  * ref and HEAD, also against the operation log, and the working-tree index, and
- * that everything that these reach is there; objects other than chunks are read and verified.
+ * that everything that these reach is there, but for content in a partial
+ * repository; objects other than chunks are read and verified.
  * `full` reads and verifies every byte of every pack.
  */
 export async function checkRepository(repo: Repo, options: CheckOptions): Promise<CheckReport> {
-  const report: CheckReport = { packs: 0, objects: 0, bytes: 0, problems: [] }
+  const report: CheckReport = { packs: 0, objects: 0, bytes: 0, ghosts: 0, problems: [] }
   const { env } = repo
   const damaged = new Map<Id, Problem>()
   for await (const pack of checkPacks(repo, options)) {
@@ -62,8 +67,10 @@ export async function checkRepository(repo: Repo, options: CheckOptions): Promis
   }
   const roots = await findRoots(repo, addProblem)
   await checkAgainstLog(repo, addProblem)
+  const ghosts = new IdTable()
   await markReachable(repo.objects, roots, {
     signal: env.signal,
+    onGhost: isPartial(repo) ? ({ id }) => void ghosts.add(id) : undefined,
     onObject: (objects) => env.onProgress?.({ task: 'following links', bytes: 0, files: objects }),
     onProblem: ({ object, error }) => {
       if (damaged.has(object.id)) return
@@ -72,6 +79,7 @@ export async function checkRepository(repo: Repo, options: CheckOptions): Promis
       report.problems.push(problem)
     },
   })
+  report.ghosts = ghosts.size
   if (damaged.size > 0) await nameFiles(repo, roots, damaged)
   return { ...report, problems: joinMissingChunks(report.problems) }
 }

@@ -1,6 +1,6 @@
 import { DitsError, hasCode } from '../errors.ts'
 import { readChunks, type ChunkRef } from '../objects/chunk-list.ts'
-import { idToBytes, type Id } from '../objects/id.ts'
+import { emptyChunk, idToBytes, type Id } from '../objects/id.ts'
 import { assertReadable, decodeManifest, type Manifest } from '../objects/manifest.ts'
 import type { TreeEntry } from '../objects/tree-entry.ts'
 import { chunkBytesMax } from '../limits.ts'
@@ -38,6 +38,7 @@ export class ContentReader {
   async *stream(entry: Pick<TreeEntry, 'content' | 'id' | 'size'>, range?: ContentRange): AsyncGenerator<Uint8Array> {
     const from = Math.min(range?.offset ?? 0, entry.size)
     const to = Math.min(from + (range?.length ?? entry.size), entry.size)
+    if (entry.id === emptyChunk && entry.size === 0) return
     if (entry.content === 'chunk') {
       const bytes = await this.objects.read('chunk', entry.id)
       if (bytes.length !== entry.size) throw sizeLie(entry.id)

@@ -15,12 +15,19 @@ export interface CheckoutJob {
   id: Id
   /** Set on the file where the repository records times. */
   mtimeNs?: bigint
+  /** To be a ghost: a file of this size without content. */
+  isGhost?: true
+  /** What lay there when it was looked at: where it is something else by now, that is left alone. */
+  replaces?: FileStat
 }
 
 /** A file that was written, and what it looks like on disk now. */
 export interface CheckedOut {
   path: BytePath
   stat: FileStat
+  isGhost: boolean
+  /** It was not written, because somebody has changed what it was to replace. */
+  isLeft?: true
 }
 
 const outputBytes = 1024 * 1024
@@ -32,6 +39,8 @@ const zeros = Buffer.alloc(1024 * 1024)
  * Writes files of the store into the working tree: to a temporary name beside
  * the target, whole, and then renamed, so that a crash leaves the old file or
  * the new one. Not forced to disk: what the store holds can be written again.
+ * A ghost is a hole of the file's size that may not be written to, and costs
+ * the same whatever that size is.
  */
 export class FileWriter {
   private readonly placer: Placer
@@ -50,16 +59,22 @@ export class FileWriter {
     if (job.kind === 'symlink') {
       const target: Uint8Array[] = []
       for await (const piece of this.content.stream(job)) target.push(piece)
-      return { path: job.path, stat: this.placer.placeSymlink(job.path, Buffer.concat(target)) }
+      return { path: job.path, stat: this.placer.placeSymlink(job.path, Buffer.concat(target)), isGhost: false }
     }
     const pending = this.placer.openFile(job.path, { isExecutable: job.kind === 'executable' })
     try {
-      await this.fill(pending.fd, job)
+      if (job.isGhost) ftruncateSync(pending.fd, job.size)
+      else await this.fill(pending.fd, job)
     } catch (error) {
       pending.abandon()
       throw error
     }
-    return { path: job.path, stat: pending.commit(job.mtimeNs === undefined ? {} : { mtimeNs: job.mtimeNs }) }
+    const { path, mtimeNs, isGhost = false, replaces } = job
+    if (replaces && !isSameFile(replaces, this.placer.guard.lookAt(path))) {
+      pending.abandon()
+      return { path, stat: replaces, isGhost: false, isLeft: true }
+    }
+    return { path, stat: pending.commit({ ...(mtimeNs === undefined ? {} : { mtimeNs }), isReadOnly: isGhost }), isGhost }
   }
 
   private async fill(fd: number, job: CheckoutJob): Promise<void> {
@@ -70,6 +85,10 @@ export class FileWriter {
     })
     output.end()
   }
+}
+
+function isSameFile(seen: FileStat, now: FileStat | undefined): boolean {
+  return now !== undefined && now.ino === seen.ino && now.size === seen.size && now.mtimeMs === seen.mtimeMs && now.ctimeMs === seen.ctimeMs
 }
 
 /** Gathers pieces into few system calls, and leaves holes where long runs of zeros stand. */

@@ -20,7 +20,7 @@ const batchLimits = { largeBytes: 8 * 1024 * 1024, filesMax: 128, bytesMax: 4 * 
 export async function* writeFiles(repo: Repo, jobs: readonly CheckoutJob[], root = repo.root): AsyncGenerator<CheckedOut> {
   const { env } = repo
   const foldsCase = detectFoldsCase(repo.folder)
-  const bytesTotal = jobs.reduce((sum, job) => sum + job.size, 0)
+  const bytesTotal = jobs.reduce((sum, job) => sum + bytesOf(job), 0)
   const progress = { task: 'writing', bytesTotal, filesTotal: jobs.length, files: 0 }
   if (env.threads < 2 || (bytesTotal < threadedBytesMin && jobs.length < threadedFilesMin)) {
     let bytes = 0
@@ -35,7 +35,7 @@ export async function* writeFiles(repo: Repo, jobs: readonly CheckoutJob[], root
     }
     return
   }
-  const results = runBatches(batchesOf(jobs, batchLimits), {
+  const results = runBatches(batchesOf(jobs, batchLimits, bytesOf), {
     open: openCheckout,
     program: 'checkout-worker',
     from: import.meta.url,
@@ -48,4 +48,9 @@ export async function* writeFiles(repo: Repo, jobs: readonly CheckoutJob[], root
     progress.files++
     yield result
   }
+}
+
+/** What there is to write: a ghost has no content. */
+function bytesOf(job: CheckoutJob): number {
+  return job.isGhost ? 0 : job.size
 }

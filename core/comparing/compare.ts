@@ -1,6 +1,8 @@
 import { baseName, pathToText, rootPath, type BytePath } from '../bytes.ts'
 import { readCurrentHead } from '../changing/head.ts'
-import { DitsError } from '../errors.ts'
+import { DitsError, hasCode } from '../errors.ts'
+import { bringContent, type FileContent } from '../ghosts/hydrate-content.ts'
+import { isPartial } from '../ghosts/partial.ts'
 import { changesBetween, type ChangesOptions } from '../history/changes.ts'
 import type { Id } from '../objects/id.ts'
 import { MemoryObjects } from '../objects/memory-objects.ts'
@@ -39,7 +41,8 @@ export const unreadId = '0'.repeat(64) as Id
 /**
  * What changed from one version to another, in path order. Files of the
  * working tree are read in full where they are measured, or compared with
- * something else than what is staged; otherwise their ids are `unreadId`.
+ * something else than what is staged; otherwise their ids are `unreadId`. Where
+ * the content of files is not here and cannot be had, nothing is measured.
  */
 export async function* compareVersions(repo: Repo, before: Version, after: Version, options: CompareOptions): AsyncGenerator<MeasuredChange> {
   const index = before === 'staged' || typeof after === 'string' || 'fileOnDisk' in after ? await readIndex(repo) : undefined
@@ -51,7 +54,7 @@ export async function* compareVersions(repo: Repo, before: Version, after: Versi
     ...(spec.all || spec.patterns.length > 0 ? {} : { paths: spec.literals }),
     signal: repo.env.signal,
   }
-  const changes = options.measure ? compareTrees(sides, sides.before, sides.after, byPath) : unmeasured(sides, byPath)
+  const changes = options.measure && (await bringRecipes(repo, sides, byPath)) ? compareTrees(sides, sides.before, sides.after, byPath) : unmeasured(sides, byPath)
   for await (const change of changes) {
     if (spec.patterns.length === 0 || spec.matches(change.path) || (change.from !== undefined && spec.matches(change.from))) yield change
   }
@@ -97,6 +100,28 @@ function treeOfFile(objects: MemoryObjects, file: TreeEntry, name: BytePath): Id
 function nameOfFile(version: Version): BytePath {
   if (typeof version === 'string' || 'tree' in version) return 'file' as BytePath
   return 'file' in version ? version.file.name : baseName(version.fileOnDisk)
+}
+
+/** Brings what says of which chunks the files are made; false where it cannot be had, so that files are compared as a whole. */
+async function bringRecipes(repo: Repo, sides: Sides, options: ChangesOptions): Promise<boolean> {
+  if (!isPartial(repo)) return true
+  try {
+    await bringContent(repo, contentsOf(repo, sides, options), { recipesOnly: true })
+    return true
+  } catch (error) {
+    if (!hasCode(error, 'content-unavailable')) throw error
+    repo.env.onWarning?.('what is new in each file is not told: the content of some is not here, and cannot be had')
+    return false
+  }
+}
+
+/** What a comparison chunk by chunk reads of the repository; what was made of the working tree is not in it. */
+async function* contentsOf({ objects }: Repo, { reader, before, after }: Sides, options: ChangesOptions): AsyncGenerator<FileContent> {
+  for await (const change of changesBetween(reader, before, after, { ...options, renames: false })) {
+    for (const entry of [change.before, change.after]) {
+      if (entry?.content === 'manifest' && ((await objects.has(entry.id)) || !(await reader.has(entry.id)))) yield entry
+    }
+  }
 }
 
 async function* unmeasured({ reader, before, after }: Sides, options: ChangesOptions): AsyncGenerator<MeasuredChange> {

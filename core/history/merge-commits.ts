@@ -33,6 +33,7 @@ export async function mergeCommits(
   const bases = await mergeBases(reader, ours, theirs, signal && { signal })
   const scratch = new MemoryObjects()
   const overlay: ObjectReader = {
+    ...(reader.shallow && { shallow: reader.shallow }),
     read: (kind, id) => (scratch.objects.has(id) ? scratch.read(kind, id) : reader.read(kind, id)),
     has: async (id) => scratch.objects.has(id) || reader.has(id),
   }

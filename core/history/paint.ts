@@ -31,9 +31,13 @@ interface Queued {
   parents: Id[]
 }
 
-/** Reads one commit. Throws as `ObjectReader.read` and `decodeCommit` do. */
+/**
+ * Reads one commit, without its parents where these were left behind. Throws
+ * as `ObjectReader.read` and `decodeCommit` do.
+ */
 export async function readCommit(reader: ObjectReader, id: Id): Promise<Commit> {
-  return decodeCommit(await reader.read('commit', id))
+  const commit = decodeCommit(await reader.read('commit', id))
+  return reader.shallow?.has(id) ? { ...commit, parents: [] } : commit
 }
 
 /**

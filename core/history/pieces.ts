@@ -1,3 +1,4 @@
+import { hasCode } from '../errors.ts'
 import { readChunks } from '../objects/chunk-list.ts'
 import type { Id } from '../objects/id.ts'
 import { decodeManifest } from '../objects/manifest.ts'
@@ -22,13 +23,19 @@ const sketchPieces = 64
 /**
  * The pieces by which a file is compared with others: lines where it is small,
  * chunks otherwise (the first `chunksMax`). `undefined` for what is no file, is
- * empty, or is small and not all here (a ghost, in a partial clone).
+ * empty, or is not all here (a ghost, in a partial repository).
  */
 export async function readPieces(reader: ObjectReader, entry: TreeEntry): Promise<Pieces | undefined> {
   if ((entry.kind !== 'file' && entry.kind !== 'executable') || entry.size === 0) return undefined
-  if (entry.size > linesBytesMax) return chunkPieces(reader, entry)
-  const content = await readSmallFile(reader, entry)
-  return content && linePieces(content)
+  try {
+    if (entry.size > linesBytesMax) return await chunkPieces(reader, entry)
+    const content = await readSmallFile(reader, entry)
+    return content && linePieces(content)
+  } catch (error) {
+    // Comparing is only advice: where it is damage, whoever reads the content is told.
+    if (hasCode(error, 'object-missing')) return undefined
+    throw error
+  }
 }
 
 /** The share of bytes, from 0 to 1, that two files have in common, of the larger one. */

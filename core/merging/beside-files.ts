@@ -1,5 +1,7 @@
 import { pathToText, type BytePath } from '../bytes.ts'
 import { writeFiles } from '../checkout/write-files.ts'
+import { isPartial } from '../ghosts/partial.ts'
+import { bringFiles } from '../ghosts/plan-content.ts'
 import type { Id } from '../objects/id.ts'
 import type { ObjectReader } from '../objects/object-io.ts'
 import { entryAtPath } from '../objects/tree.ts'
@@ -54,6 +56,7 @@ export async function placeBeside(repo: Repo, conflicts: readonly OpenConflict[]
     if (beside !== undefined && theirs && !lookAt(repo.rootBytes, beside)) missing.set(beside, theirs)
   }
   const jobs = [...missing].map(([path, { kind, content, size, id }]) => ({ path, kind: fileKind(kind), content, size, id }))
+  if (isPartial(repo)) await bringFiles(repo, jobs)
   const stats = new Map<BytePath, FileStat>()
   for await (const { path, stat } of writeFiles(repo, jobs)) stats.set(path, stat)
   return conflicts.map((conflict) => {

@@ -1,6 +1,7 @@
 import { carryStaged } from '../changing/carry-staged.ts'
 import { readCurrentHead, shortRefName, type CurrentHead } from '../changing/head.ts'
 import { DitsError } from '../errors.ts'
+import { contentMergerOf } from '../ghosts/merge-content.ts'
 import { isAncestor } from '../history/ancestry.ts'
 import { mergeCommits } from '../history/merge-commits.ts'
 import type { MergeResult } from '../history/merge-trees.ts'
@@ -88,10 +89,10 @@ async function mergeTrue(repo: Repo, start: Start, target: MergeTarget, options:
   const merged = await mergeCommits(bench.reader, bench.emit, {
     ours,
     theirs: target.id,
-    mergeContent: repo.env.mergeContent?.(repo),
+    mergeContent: contentMergerOf(repo),
     signal: repo.env.signal,
   })
-  if (merged.bases.length === 0 && !options.unrelated) throw unrelated(target)
+  if (merged.bases.length === 0 && !options.unrelated) throw unrelated(target, repo.objects.shallow.size > 0)
   const message = options.message ?? defaultMessage(target, start.current)
   const { squash = false } = options
   const waits = merged.conflicts.length > 0 || (!options.commit && !squash)
@@ -129,7 +130,12 @@ function named(target: MergeTarget): Pick<Result, 'command' | 'request' | 'heads
   return { command: 'merge', request: [target.id], heads: [target.id], todo: [], endsWith: 'commit', theirName: target.name }
 }
 
-function unrelated({ name }: MergeTarget): DitsError {
+function unrelated({ name }: MergeTarget, isShallow: boolean): DitsError {
+  if (isShallow) {
+    return new DitsError('unrelated-histories', `'${name}' has no commit in common with the current branch in the part of the history that is here`, {
+      hint: 'bring the rest with: dits fetch --unshallow',
+    })
+  }
   return new DitsError('unrelated-histories', `'${name}' has no commit in common with the current branch`, {
     hint: 'if it is meant to become a part of it all the same, say --allow-unrelated-histories',
   })

@@ -1,6 +1,7 @@
 import { emptyTree } from '../changing/edit-index.ts'
 import { readCurrentHead } from '../changing/head.ts'
 import { DitsError } from '../errors.ts'
+import { contentMergerOf } from '../ghosts/merge-content.ts'
 import { mergeTrees, type MergeResult } from '../history/merge-trees.ts'
 import { decodeCommit, encodeCommit, type Commit } from '../objects/commit.ts'
 import type { Id } from '../objects/id.ts'
@@ -115,7 +116,7 @@ export async function runPicks(repo: Repo, bench: Workbench, picks: Picks): Prom
   for (const [i, from] of commits.entries()) {
     const source = decodeCommit(await bench.reader.read('commit', from))
     const sides = await sidesOf(bench, { command, from, source, mainline: options.mainline })
-    const mergeContent = repo.env.mergeContent?.(repo)
+    const mergeContent = contentMergerOf(repo)
     const merged = await mergeTrees(bench.reader, bench.emit, { ...sides, ours: run.tree, mergeContent, signal: repo.env.signal })
     if (merged.conflicts.length > 0) return { ...run, tree: merged.tree, stopped: { from, source, merged }, todo: commits.slice(i + 1) }
     if (merged.tree === run.tree) run.skipped.push(from)
@@ -145,6 +146,11 @@ async function parentTree(
 ): Promise<Id | undefined> {
   const { parents } = source
   const shown = from.slice(0, 10)
+  if (reader.shallow?.has(from)) {
+    throw new DitsError('no-such-parent', `what came before '${shown}' was left behind, so its change cannot be told`, {
+      hint: 'bring the history with: dits fetch --unshallow',
+    })
+  }
   if (parents.length > 1 && mainline === undefined) {
     throw new DitsError('is-a-merge', `'${shown}' is a merge: which of its parents is its change to be compared with?`, {
       hint: 'say it with -m 1 (the branch that was merged into) or -m 2 (the one that was merged)',

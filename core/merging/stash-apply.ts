@@ -3,6 +3,7 @@ import { editIndexWith, emptyTree, entryFromTree, type PathEdit } from '../chang
 import { readCurrentHead } from '../changing/head.ts'
 import { applyChange } from '../changing/operation.ts'
 import { DitsError } from '../errors.ts'
+import { contentMergerOf } from '../ghosts/merge-content.ts'
 import { changesBetween } from '../history/changes.ts'
 import { mergeTrees, type Conflict } from '../history/merge-trees.ts'
 import { decodeCommit } from '../objects/commit.ts'
@@ -113,7 +114,7 @@ async function mergeEntry(
   { entry, ours, withIndex }: { entry: StashEntry; ours: Id; withIndex: boolean },
 ): Promise<MergedEntry> {
   const base = decodeCommit(await bench.reader.read('commit', entry.base)).tree
-  const mergeContent = repo.env.mergeContent?.(repo)
+  const mergeContent = contentMergerOf(repo)
   const merge = (theirs: Id) => mergeTrees(bench.reader, bench.emit, { base, ours, theirs, mergeContent, signal: repo.env.signal })
   const merged = await merge(entry.worktree)
   const restaged = withIndex ? await merge(entry.staged) : undefined

@@ -4,6 +4,7 @@ import { readCurrentHead, shortRefName, type CurrentHead } from '../changing/hea
 import { makeChange, recordChange } from '../changing/operation.ts'
 import { updateWorktree } from '../changing/update-worktree.ts'
 import { DitsError } from '../errors.ts'
+import { refuseChangedGhosts } from '../ghosts/refuse-changed.ts'
 import { changesBetween } from '../history/changes.ts'
 import type { IngestedFile } from '../ingest/file-ingester.ts'
 import { encodeCommit, type Commit } from '../objects/commit.ts'
@@ -96,6 +97,7 @@ async function storeWork(repo: Repo, bench: Workbench, index: Index, options: St
   for await (const change of findChanges(repo, index, options.spec, { untracked, hash: false })) {
     if (change.change !== 'skipped') changes.push(change)
   }
+  await refuseChangedGhosts(repo, changes)
   const { files, failures } = await storeFiles(repo, jobsOf(repo, changes))
   const [first] = failures
   if (first) throw new DitsError(first.code, `'${pathToText(first.path)}' ${first.message}`, { hint: 'nothing was put aside; try again' })

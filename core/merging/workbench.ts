@@ -21,6 +21,9 @@ export function openWorkbench(repo: Repo): Workbench {
   let made = new MemoryObjects()
   return {
     reader: {
+      get shallow() {
+        return repo.objects.shallow
+      },
       read: (kind, id) => (made.objects.has(id) ? made.read(kind, id) : repo.objects.read(kind, id)),
       has: async (id) => made.objects.has(id) || repo.objects.has(id),
     },

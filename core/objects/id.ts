@@ -45,6 +45,9 @@ export function idToBytes(id: Id): Uint8Array {
   return Buffer.from(id, 'hex')
 }
 
+/** What an empty file is made of: the hash of nothing. */
+export const emptyChunk = 'af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262' as Id
+
 /** Parses a full id. Throws `bad-id`. */
 export function parseId(text: string): Id {
   if (!idPattern.test(text)) throw new DitsError('bad-id', `'${text}' is not an object id`)

@@ -5,6 +5,8 @@ import type { Id, ObjectKind } from './id.ts'
  * the id: damage never passes. Reading an object twice gives the same bytes.
  */
 export interface ObjectReader {
+  /** Commits whose parents were left behind (a shallow repository): walks of the history take them for first commits. */
+  readonly shallow?: ReadonlySet<Id>
   /**
    * The bytes of one object. Throws `object-missing` where the store does not
    * hold it and `object-damaged` where what it holds is not what the id says

@@ -1,4 +1,5 @@
 import { DitsError, hasCode } from '../errors.ts'
+import { readShallow } from '../history/shallow.ts'
 import { hashObject, idFromBytes, idToBytes, type Id, type ObjectKind } from '../objects/id.ts'
 import type { ObjectReader } from '../objects/object-io.ts'
 import type { ByteRange, ByteStore } from '../store/byte-store.ts'
@@ -14,16 +15,24 @@ const windowsMax = 16
 /** The objects of a repository, read from its packs. Every byte handed out has been verified against its id. */
 export class PackedObjects implements ObjectReader {
   readonly packs: PackSet
+  shallow: ReadonlySet<Id>
   private readonly store: ByteStore
   private readonly windows: Window[] = []
 
-  private constructor(store: ByteStore, packs: PackSet) {
+  private constructor(store: ByteStore, packs: PackSet, shallow: ReadonlySet<Id>) {
     this.store = store
     this.packs = packs
+    this.shallow = shallow
   }
 
   static async open(store: ByteStore): Promise<PackedObjects> {
-    return new PackedObjects(store, await PackSet.open(store))
+    return new PackedObjects(store, await PackSet.open(store), await readShallow(store))
+  }
+
+  /** Looks again which packs there are, and whose parents were left behind. */
+  async refresh(): Promise<void> {
+    await this.packs.refresh()
+    this.shallow = await readShallow(this.store)
   }
 
   async has(id: Id): Promise<boolean> {
@@ -46,6 +55,16 @@ export class PackedObjects implements ObjectReader {
       const located = await this.packs.locate(id)
       if (located || !((await this.packs.haveChangedSince(generation)) || (await this.packs.proveLookups()))) return located
     }
+  }
+
+  /**
+   * Where an object lies in the packs that are known: for who asks for many that
+   * may be missing, as they are in a partial repository, which is no reason to
+   * list the packs again for each.
+   */
+  async locateKnown(id: Id): Promise<Located | undefined> {
+    const located = await this.packs.locate(id)
+    return located ?? ((await this.packs.proveLookups()) ? this.packs.locate(id) : undefined)
   }
 
   /** Where an object lies, as far as the indexes in memory can tell. */

@@ -1,6 +1,7 @@
 import { pathToText, type BytePath } from '../bytes.ts'
 import { DitsError, hasCode } from '../errors.ts'
 import { mergeBases } from '../history/ancestry.ts'
+import { readCommit } from '../history/paint.ts'
 import { decodeCommit } from '../objects/commit.ts'
 import type { Id, ObjectKind } from '../objects/id.ts'
 import type { ObjectReader } from '../objects/object-io.ts'
@@ -218,9 +219,12 @@ async function takeStep(
 }
 
 async function parentOf(context: RevisionContext, id: Id, number: number, text: string): Promise<FoundObject> {
-  const { parents } = decodeCommit(await context.reader.read('commit', id))
+  const { parents } = await readCommit(context.reader, id)
   const parent = parents[number - 1]
   if (parent !== undefined) return { id: parent, kind: 'commit' }
+  if (context.reader.shallow?.has(id)) {
+    throw unknown(text, `what came before '${id.slice(0, 12)}' was left behind: bring it with dits fetch --unshallow, or a part of it with dits fetch --depth N`)
+  }
   const count = parents.length === 1 ? '1 parent' : `${parents.length} parents`
   throw unknown(text, parents.length === 0 ? `'${id.slice(0, 12)}' is a first commit` : `'${id.slice(0, 12)}' has ${count}`)
 }

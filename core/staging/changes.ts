@@ -1,4 +1,5 @@
 import type { BytePath } from '../bytes.ts'
+import { isPartial } from '../ghosts/partial.ts'
 import { besidePaths } from '../merging/beside-files.ts'
 import { readMergeState } from '../merging/merge-state.ts'
 import type { Repo } from '../repo.ts'
@@ -39,6 +40,7 @@ export async function* findChanges(repo: Repo, index: Index | undefined, spec: P
   const beside = besidePaths(await readMergeState(repo))
   const compared = {
     timeOnly: comparesTimeOnly(repo),
+    ...(isPartial(repo) ? { ghosts: true } : {}),
     ...rest,
     rules: ignored ? versionControlRules(detectFoldsCase(repo.folder)) : ignoreRules(repo, beside),
     ...(repo.env.signal ? { signal: repo.env.signal } : {}),

@@ -1,5 +1,6 @@
 import { pathToText, type BytePath } from '../bytes.ts'
 import { applyChange, indexKey } from '../changing/operation.ts'
+import { refuseChangedGhosts } from '../ghosts/refuse-changed.ts'
 import type { Added, IngestedFile, IngestFailure } from '../ingest/file-ingester.ts'
 import { sumAdded, type SizedJob } from '../ingest/ingest.ts'
 import { resolveByStaging } from '../merging/resolve-by-staging.ts'
@@ -23,7 +24,7 @@ export async function readIndex(repo: Repo): Promise<Index | undefined> {
 export interface AddOptions {
   /** Only files that are tracked already: changes and removals. */
   trackedOnly?: boolean
-  /** Also what ignore rules leave out. */
+  /** Also what ignore rules leave out, and ghosts that were changed. */
   force?: boolean
   /** Tell what would be staged, and store nothing. */
   dryRun?: boolean
@@ -49,8 +50,8 @@ export interface AddReport {
  * files, and records them, and what was removed, in the index. The content is
  * durable before the index is written.
  *
- * Throws `no-such-path` where a name matches nothing, and `path-ignored` where
- * only what is ignored was named.
+ * Throws `no-such-path` where a name matches nothing, `path-ignored` where
+ * only what is ignored was named, and `ghost-changed`.
  */
 export async function addPaths(repo: Repo, spec: Pathspec, options: AddOptions = {}): Promise<AddReport> {
   return withLock(repo, async () => {
@@ -64,6 +65,7 @@ export async function addPaths(repo: Repo, spec: Pathspec, options: AddOptions =
       const unmatched = new UnmatchedPatterns(index, spec)
       let isRead = false
       for await (const batch of batchesOfChanges(repo, index, spec, options)) {
+        if (!options.force) await refuseChangedGhosts(repo, batch)
         unmatched.strike(batch)
         await stageBatch(repo, { index, update, report, dryRun: options.dryRun === true }, batch)
         await writer.ready()

@@ -1,6 +1,7 @@
 import { indexKey } from '../changing/operation.ts'
 import { readCurrentHead, type CurrentHead } from '../changing/head.ts'
 import { hasCode } from '../errors.ts'
+import { countGhosts } from '../ghosts/ghost-files.ts'
 import { changesBetween, type Change } from '../history/changes.ts'
 import { readLiveMerge, type MergeState } from '../merging/merge-state.ts'
 import { withLock, type Repo } from '../repo.ts'
@@ -26,6 +27,8 @@ export interface StatusReport {
   skipped: WorkChange[]
   /** Files and empty folders that are staged. */
   tracked: number
+  /** Tracked files whose content is not in the working tree, and the bytes that they would take. */
+  ghosts: { files: number; bytes: number }
 }
 
 export interface StatusOptions {
@@ -41,19 +44,26 @@ export async function readStatus(repo: Repo, spec: Pathspec, options: StatusOpti
   const startMs = readClockIfWritable(repo)
   const [current, index] = [await readCurrentHead(repo), await readIndex(repo)]
   const merge = await readLiveMerge(repo, current.id)
-  const report: StatusReport = { current, merge, staged: [], unstaged: [], untracked: [], skipped: [], tracked: index?.count ?? 0 }
+  const report: StatusReport = { current, merge, staged: [], unstaged: [], untracked: [], skipped: [], tracked: index?.count ?? 0, ghosts: countGhosts(index, spec) }
   for await (const change of changesBetween(repo.objects, current.commit?.tree, index?.tree, { renames: true })) {
     if (spec.matches(change.path)) report.staged.push(change)
   }
-  const touched: { entry: number; stat: FileStat }[] = []
+  const touched: Touched[] = []
   for await (const change of findChanges(repo, index, spec, { untracked: options.untracked, touched: true })) {
     if (change.change === 'touched') {
-      if (change.entry !== undefined && change.stat) touched.push({ entry: change.entry, stat: change.stat })
+      if (change.entry !== undefined && change.stat) touched.push({ entry: change.entry, stat: change.stat, isGhost: change.isGhost === true })
     } else if (change.change === 'untracked') report.untracked.push(change)
     else (change.change === 'skipped' ? report.skipped : report.unstaged).push(change)
   }
   if (index && startMs !== undefined && touched.length > 0) await renewStats(repo, index, touched, startMs)
   return report
+}
+
+/** An entry whose file is as it was recorded, but for its stat data. */
+interface Touched {
+  entry: number
+  stat: FileStat
+  isGhost: boolean
 }
 
 /** The disk's clock; `undefined` where the repository may not be written, so that there is nothing to renew either. */
@@ -66,7 +76,7 @@ function readClockIfWritable(repo: Repo): number | undefined {
 }
 
 /** Best effort: where another command holds the lock, or the index has changed, nothing happens. */
-async function renewStats(repo: Repo, index: Index, touched: readonly { entry: number; stat: FileStat }[], writtenMs: number): Promise<void> {
+async function renewStats(repo: Repo, index: Index, touched: readonly Touched[], writtenMs: number): Promise<void> {
   try {
     await withLock(
       repo,
@@ -74,7 +84,7 @@ async function renewStats(repo: Repo, index: Index, touched: readonly { entry: n
         const now = await readIndex(repo)
         if (!now || Buffer.compare(now.bytes, index.bytes) !== 0) return
         const patch = new StatPatch(index)
-        for (const { entry, stat } of touched) patch.set(entry, stat)
+        for (const { entry, stat, isGhost } of touched) patch.set(entry, stat, isGhost)
         await repo.store.put(indexKey, patch.finish({ writtenMs }))
       },
       { waitMs: 0 },

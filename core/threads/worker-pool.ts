@@ -255,15 +255,15 @@ export interface BatchLimits {
 }
 
 /** Groups sized jobs into batches: large ones first, then the others in their order, several together. */
-export function* batchesOf<Job extends { size: number }>(jobs: readonly Job[], limits: BatchLimits): Generator<Job[]> {
-  const large = jobs.filter((job) => job.size >= limits.largeBytes).sort((a, b) => b.size - a.size)
+export function* batchesOf<Job extends { size: number }>(jobs: readonly Job[], limits: BatchLimits, bytesOf = (job: Job) => job.size): Generator<Job[]> {
+  const large = jobs.filter((job) => bytesOf(job) >= limits.largeBytes).sort((a, b) => bytesOf(b) - bytesOf(a))
   for (const job of large) yield [job]
   let batch: Job[] = []
   let bytes = 0
   for (const job of jobs) {
-    if (job.size >= limits.largeBytes) continue
+    if (bytesOf(job) >= limits.largeBytes) continue
     batch.push(job)
-    bytes += job.size
+    bytes += bytesOf(job)
     if (batch.length < limits.filesMax && bytes < limits.bytesMax) continue
     yield batch
     batch = []

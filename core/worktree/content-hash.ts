@@ -53,8 +53,42 @@ export async function checkUnchanged(
   if (!sameKind(kind, entry.kind, options.hasExecutableBit ?? hasExecutableBit)) return 'different'
   if (entry.stat && sameStat(entry.stat, stats)) return 'same'
   if (kind !== 'symlink' && stats.size !== entry.size) return 'different'
+  if (entry.isGhost && (await holdsOnlyZeros(rootBytes, entry.path, options.signal))) return 'same'
   const content = await hashOnDisk(rootBytes, entry.path, options.signal)
   return content?.hash === entry.hash ? 'same' : 'different'
+}
+
+/**
+ * Whether a file has content and all of it is zeros, as that of a ghost is.
+ * Reads up to the first byte that is none. False where there is no file, or it
+ * may not be read.
+ */
+export async function holdsOnlyZeros(root: BytePath, path: BytePath, signal?: AbortSignal): Promise<boolean> {
+  const fd = openIfAllowed(root, path)
+  if (fd === undefined) return false
+  try {
+    if (!fstatSync(fd).isFile()) return false
+    let buffer = Buffer.allocUnsafe(firstZerosBytes)
+    for (let reads = 0; ; reads++) {
+      const length = readSync(fd, buffer)
+      if (length === 0) return reads > 0
+      if (buffer.compare(zeros, 0, length, 0, length) !== 0) return false
+      if (buffer.length < zeros.length) buffer = Buffer.allocUnsafe(zeros.length)
+      if (reads % readsPerTurn === 0 && reads > 0) await setImmediate()
+      signal?.throwIfAborted()
+    }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function openIfAllowed(root: BytePath, path: BytePath): number | undefined {
+  try {
+    return openFile(root, path)
+  } catch (error) {
+    if (isErrno(error, 'EACCES', 'EPERM')) return undefined
+    throw error
+  }
 }
 
 /** Whether this system's files say if they are executable. */
@@ -113,6 +147,10 @@ function openFile(root: BytePath, path: BytePath): number | undefined {
     throw error
   }
 }
+
+/** Nearly every file that is no ghost shows it within so much. */
+const firstZerosBytes = 4096
+const zeros = Buffer.alloc(1024 * 1024)
 
 /** About 10 ms of reading and hashing between two turns of others. */
 const readsPerTurn = 8

@@ -1,7 +1,9 @@
 import { lstatSync, mkdtempSync, readdirSync, rmSync, writeFileSync, type Stats } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { pathToFs, type BytePath } from '../bytes.ts'
 import { isErrno } from '../errors.ts'
+import { fineTickMs } from './file-stat.ts'
 
 /** The repository's own folder in the root of a working tree. */
 export const repositoryName = '.dits'
@@ -65,6 +67,16 @@ export function isRepositoryName(name: string): boolean {
  */
 export function readDiskClock(folder: string): number {
   return probe(folder, (file) => lstatSync(file).mtimeMs)
+}
+
+/**
+ * The same, once what was written before is older than that by more than a fine
+ * tick, so that its stat data will prove something. For who has just written
+ * files that are costly to look at: all zeros of a ghost are read otherwise.
+ */
+export async function readLaterClock(folder: string): Promise<number> {
+  await setTimeout(fineTickMs + 5)
+  return readDiskClock(folder)
 }
 
 /**

@@ -52,7 +52,8 @@ export function isRacilyClean(mtimeMs: number, takenMs: number): boolean {
 }
 
 const coarseTickMs = 2000
-const fineTickMs = 20
+/** See `isRacilyClean`. */
+export const fineTickMs = 20
 
 const typeMask = 0o170000
 const typeFile = 0o100000

@@ -105,8 +105,8 @@ export function readRuleFile(root: BytePath, path: BytePath): string | undefined
   return readFileSync(at, 'utf8')
 }
 
-/** In this order: the later overrules. */
-const ignoreFileNames: readonly BytePath[] = ['.gitignore' as BytePath, '.ditsignore' as BytePath]
+/** The names of ignore files, in this order: the later overrules. */
+export const ignoreFileNames: readonly BytePath[] = ['.gitignore' as BytePath, '.ditsignore' as BytePath]
 
 const rubbishNames = ['.DS_Store', '.Spotlight-V100', '.TemporaryItems', '.Trashes', '.fseventsd', 'Thumbs.db', 'ehthumbs.db']
 

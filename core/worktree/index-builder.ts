@@ -7,7 +7,7 @@ import { treeTooDeep } from '../objects/tree.ts'
 import { ByteColumn } from './byte-column.ts'
 import type { FileStat } from './file-stat.ts'
 import { entryKinds, type Index, type IndexEntry } from './index-file.ts'
-import { checksumBytes, layoutIndex, manifestBit, mtimeBit, statBit, writeHeader } from './index-layout.ts'
+import { checksumBytes, ghostBit, layoutIndex, manifestBit, mtimeBit, statBit, writeHeader } from './index-layout.ts'
 import { comparePathOrder, foldersAbove, isBelow } from './path-order.ts'
 
 /** Builds an index in one pass over its entries in path order (see path-order.ts). */
@@ -31,6 +31,7 @@ export class IndexBuilder {
   /** The folder that was last added whole. */
   #whole: BytePath | undefined
   #count = 0
+  #hasGhosts = false
 
   get count(): number {
     return this.#count
@@ -46,7 +47,8 @@ export class IndexBuilder {
       entryKinds.indexOf(entry.kind) |
         (hasHash ? manifestBit : 0) |
         (entry.mtimeNs === undefined ? 0 : mtimeBit) |
-        (stat ? statBit : 0),
+        (stat ? statBit : 0) |
+        (entry.isGhost ? ghostBit : 0),
       this.#enter(parentPath(path)),
       baseName(path),
     )
@@ -104,6 +106,7 @@ export class IndexBuilder {
    */
   finish(meta: { writtenMs: number }): Uint8Array {
     const counts = {
+      hasGhosts: this.#hasGhosts,
       entries: this.#count,
       folders: this.#folders.length,
       hashes: this.#hash.length / 32,
@@ -139,6 +142,7 @@ export class IndexBuilder {
 
   #addRow(flags: number, folder: number, name: BytePath): void {
     this.#flags.u8(flags)
+    this.#hasGhosts ||= (flags & ghostBit) !== 0
     this.#folder.u32(folder)
     this.#names.latin1(name)
     this.#nameEnd.u32(this.#names.length)

@@ -3,6 +3,7 @@ import { nameBytesMax, treeDepthMax } from '../limits.ts'
 import {
   checksumBytes,
   entryBits,
+  ghostBit,
   indexDamaged,
   kindMask,
   manifestBit,
@@ -32,6 +33,7 @@ export function checkIndex(buffer: Buffer, counts: IndexCounts, layout: IndexLay
 function checkEntries(view: DataView, counts: IndexCounts, layout: IndexLayout): void {
   let hashes = 0
   let mtimes = 0
+  let ghosts = 0
   let nameStart = 0
   for (let i = 0; i < counts.entries; i++) {
     const flags = view.getUint8(layout.flags + i)
@@ -39,14 +41,15 @@ function checkEntries(view: DataView, counts: IndexCounts, layout: IndexLayout):
     if (flags & ~entryBits || (kind > 1 && flags & (manifestBit | mtimeBit))) throw indexDamaged(`entry ${i} has bad flags`)
     if (flags & manifestBit) hashes++
     if (flags & mtimeBit) mtimes++
+    if (flags & ghostBit) ghosts++
     const isFolder = kind === 3
-    if (isFolder && flags & statBit) throw indexDamaged(`entry ${i} has bad flags`)
+    if ((isFolder && flags & statBit) || (kind > 1 && flags & ghostBit)) throw indexDamaged(`entry ${i} has bad flags`)
     checkSize(view, layout.size + 8 * i, isFolder ? 0 : sizeMax)
     const nameEnd = view.getUint32(layout.nameEnd + 4 * i, true)
     checkNameEnd(nameStart, nameEnd)
     nameStart = nameEnd
   }
-  if (hashes !== counts.hashes || mtimes !== counts.mtimes || nameStart !== counts.entryNameBytes) {
+  if (hashes !== counts.hashes || mtimes !== counts.mtimes || ghosts > 0 !== counts.hasGhosts || nameStart !== counts.entryNameBytes) {
     throw indexDamaged('its counts do not match its entries')
   }
 }

@@ -3,6 +3,7 @@ import type { Id } from '../objects/id.ts'
 import type { EntryContent, EntryKind } from '../objects/tree-entry.ts'
 import { checkIndex } from './index-check.ts'
 import {
+  ghostBit,
   kindMask,
   manifestBit,
   mtimeBit,
@@ -27,6 +28,8 @@ export interface IndexEntry {
   mtimeNs?: bigint
   /** What the file looked like on disk when its content was this. Absent: unknown, so the content must be hashed. */
   stat?: FileStat
+  /** A file that was put there without its content. */
+  isGhost?: true
 }
 
 export const entryKinds = ['file', 'executable', 'symlink', 'directory'] as const satisfies readonly EntryKind[]
@@ -52,6 +55,8 @@ export class Index {
   readonly bytes: Uint8Array
   readonly count: number
   readonly folderCount: number
+  /** Whether any entry is a ghost. */
+  readonly hasGhosts: boolean
   /** The file system's clock before the first of the stat data was taken. */
   readonly writtenMs: number
   readonly layout: IndexLayout
@@ -71,6 +76,7 @@ export class Index {
     this.bytes = buffer
     this.count = counts.entries
     this.folderCount = counts.folders
+    this.hasGhosts = counts.hasGhosts
     this.writtenMs = writtenMs
     this.layout = layout
     this.#buffer = buffer
@@ -129,6 +135,7 @@ export class Index {
     const stat = this.statAt(i)
     if (mtimeNs !== undefined) entry.mtimeNs = mtimeNs
     if (stat) entry.stat = stat
+    if (this.isGhostAt(i)) entry.isGhost = true
     return entry
   }
 
@@ -160,6 +167,11 @@ export class Index {
   contentAt(i: number): EntryContent {
     if (this.flagsAt(i) & manifestBit) return 'manifest'
     return this.kindAt(i) === 'directory' ? 'tree' : 'chunk'
+  }
+
+  /** True where the file was put into the working tree without its content. */
+  isGhostAt(i: number): boolean {
+    return (this.flagsAt(i) & ghostBit) !== 0
   }
 
   sizeAt(i: number): number {

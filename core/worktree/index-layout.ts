@@ -6,7 +6,9 @@ import { DitsError } from '../errors.ts'
  * are computed in this one place.
  */
 export const indexMagic = 'DITSINDX'
+/** Version 2 is an index that has ghosts; everything else is version 1. */
 export const indexVersion = 1
+export const ghostIndexVersion = 2
 export const headerBytes = 64
 export const checksumBytes = 32
 
@@ -15,10 +17,13 @@ export const kindMask = 3
 export const manifestBit = 4
 export const mtimeBit = 8
 export const statBit = 16
-export const entryBits = 31
+export const ghostBit = 32
+export const entryBits = 63
 
 /** Numbers of things that an index holds; together they settle its length. */
 export interface IndexCounts {
+  /** Whether any entry has the ghost bit. */
+  hasGhosts: boolean
   entries: number
   folders: number
   /** Entries whose whole-file hash is not their id. */
@@ -87,7 +92,7 @@ export function layoutIndex(counts: IndexCounts): IndexLayout {
 /** Writes the header of an index into the first 64 bytes of `out`. */
 export function writeHeader(out: Buffer, counts: IndexCounts, writtenMs: number): void {
   out.write(indexMagic, 0, 'latin1')
-  out.writeUInt32LE(indexVersion, 8)
+  out.writeUInt32LE(counts.hasGhosts ? ghostIndexVersion : indexVersion, 8)
   out.writeUInt32LE(counts.entries, 12)
   out.writeUInt32LE(counts.folders, 16)
   out.writeUInt32LE(counts.hashes, 20)
@@ -104,8 +109,10 @@ export function readHeader(bytes: Buffer): { counts: IndexCounts; layout: IndexL
   if (bytes.length < headerBytes + checksumBytes || bytes.toString('latin1', 0, 8) !== indexMagic) {
     throw indexDamaged('it does not start as an index does')
   }
-  if (bytes.readUInt32LE(8) !== indexVersion) throw indexDamaged(`its version is ${bytes.readUInt32LE(8)}`)
+  const version = bytes.readUInt32LE(8)
+  if (version !== indexVersion && version !== ghostIndexVersion) throw indexDamaged(`its version is ${version}`)
   const counts = {
+    hasGhosts: version === ghostIndexVersion,
     entries: bytes.readUInt32LE(12),
     folders: bytes.readUInt32LE(16),
     hashes: bytes.readUInt32LE(20),

@@ -28,7 +28,7 @@ export function writeIndexTrees(
       trees.add(known.path, folderEntry(baseName(known.path), known.tree))
       i = known.end
     } else {
-      const { path, stat, ...fields } = index.entry(i++)
+      const { path, stat, isGhost, ...fields } = index.entry(i++)
       trees.add(path, fields)
     }
   }
@@ -137,6 +137,7 @@ function indexEntry(path: BytePath, entry: TreeEntry, previous: Index | undefine
   if (previous && i !== undefined && previous.hasId(i, entry.id) && previous.kindAt(i) === entry.kind) {
     const stat = previous.statAt(i)
     if (stat) made.stat = stat
+    if (previous.isGhostAt(i)) made.isGhost = true
   }
   return made
 }

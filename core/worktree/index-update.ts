@@ -104,7 +104,7 @@ export class IndexUpdate {
   }
 
   #add(entry: IndexEntry): void {
-    const { path, stat, ...fields } = entry
+    const { path, stat, isGhost, ...fields } = entry
     this.#trees.add(path, fields)
     this.#builder.add(entry)
   }

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { pathFromText, type BytePath } from '../bytes.ts'
 import { isErrno } from '../errors.ts'
 import type { EntryKind } from '../objects/tree-entry.ts'
-import { hasExecutableBit, hashOnDisk, isFileKind, sameKind } from './content-hash.ts'
+import { hasExecutableBit, hashOnDisk, holdsOnlyZeros, isFileKind, sameKind } from './content-hash.ts'
 import { fileStatOf, kindOfMode, type FileStat } from './file-stat.ts'
 import type { IgnoreRules } from './ignore.ts'
 import type { Index } from './index-file.ts'
@@ -21,6 +21,9 @@ import { Scan, type FoundKind, type ScanVisitor } from './scan.ts'
  * - `touched`: the stat data differs, the content is the same (only with
  *   `touched: true`, for a StatPatch).
  * - `skipped`: cannot be tracked: `kind` says why. Worth a warning.
+ *
+ * A ghost, whose content is not there, is no modification as long as it has its
+ * size and holds only zeros, whatever its stat data says: it is `touched`.
  */
 export interface WorkChange {
   path: BytePath
@@ -28,6 +31,8 @@ export interface WorkChange {
   kind?: FoundKind
   /** What lstat says now; absent where there is nothing. */
   stat?: FileStat
+  /** For `touched`: the file is a ghost. For the others: it was one, and somebody wrote into it or replaced it. */
+  isGhost?: boolean
   /** The number of the entry in the index, for all but `untracked` and `skipped`. */
   entry?: number
 }
@@ -40,6 +45,8 @@ export interface CompareOptions {
   untracked?: 'all' | 'folders' | 'none'
   /** Settle every `maybe` by hashing the content; default: true. */
   hash?: boolean
+  /** Files may be ghosts: the repository is partial; default: only where the index says so. */
+  ghosts?: boolean
   /** Report `touched`; default: false. */
   touched?: boolean
   /** Compare size and modification time only, for file systems without steady inode numbers and change times. */
@@ -70,10 +77,9 @@ export async function* compareWorktree(
     more = scan.step()
     if (++steps % stepsPerTurn === 0) await setImmediate()
     if (comparison.changes.length < batchChanges && more) continue
-    let batch = comparison.take()
-    if (hash) batch = await settle(rootBytes, index, batch, signal)
-    if (!touched) batch = batch.filter(({ change }) => change !== 'touched')
-    if (batch.length > 0) yield batch
+    const batch = await settle(rootBytes, index, comparison.take(), { hash, signal })
+    const shown = touched ? batch : batch.filter(({ change }) => change !== 'touched')
+    if (shown.length > 0) yield shown
   }
 }
 
@@ -122,11 +128,13 @@ class Comparison implements ScanVisitor {
   readonly #index: Index
   readonly #timeOnly: boolean
   readonly #hasExecutableBit: boolean
+  readonly #ghosts: boolean
 
   constructor(index: Index, options: CompareOptions) {
     this.#index = index
     this.#timeOnly = options.timeOnly ?? false
     this.#hasExecutableBit = options.hasExecutableBit ?? hasExecutableBit
+    this.#ghosts = options.ghosts ?? index.hasGhosts
   }
 
   take(): WorkChange[] {
@@ -143,7 +151,14 @@ class Comparison implements ScanVisitor {
     if (isSameKind && this.#index.isUnchanged(i, stats, this.#timeOnly)) return
     const path = (folder + name) as BytePath
     const change = isSameKind ? this.#changeOfContent(i, kind, stats) : changeOfKind(kind, recorded)
-    this.changes.push({ path, change, kind, stat: fileStatOf(stats), entry: i })
+    const isGhost = this.#ghosts && isFileKind(kind) && this.#mayBeGhost(i, stats)
+    this.changes.push({ path, change, kind, stat: fileStatOf(stats), entry: i, ...(isGhost && { isGhost }) })
+  }
+
+  /** Where it was recorded as one, or takes no space although it has its size. */
+  #mayBeGhost(i: number, stats: Stats): boolean {
+    if (this.#index.isGhostAt(i)) return true
+    return stats.blocks === 0 && stats.size > 0 && stats.size === this.#index.sizeAt(i) && isFileKind(this.#index.kindAt(i))
   }
 
   missing(i: number): void {
@@ -170,19 +185,31 @@ function isTrackable(kind: FoundKind): kind is EntryKind {
   return isFileKind(kind) || kind === 'symlink' || kind === 'directory'
 }
 
-/** Replaces each `maybe` by what the content says. */
-async function settle(
-  root: BytePath,
-  index: Index,
-  changes: readonly WorkChange[],
-  signal: AbortSignal | undefined,
-): Promise<WorkChange[]> {
+interface SettleOptions {
+  hash: boolean
+  signal: AbortSignal | undefined
+}
+
+/** Replaces each `maybe` by what the content says; and always what may be a ghost, or was one, by what it is now. */
+async function settle(root: BytePath, index: Index, changes: readonly WorkChange[], { hash, signal }: SettleOptions): Promise<WorkChange[]> {
   const settled: WorkChange[] = []
   for (const change of changes) {
     signal?.throwIfAborted()
-    settled.push(change.change === 'maybe' ? await settleOne(root, index, change, signal) : change)
+    if (change.isGhost) settled.push(await settleGhost(root, index, change, { hash, signal }))
+    else settled.push(change.change === 'maybe' && hash ? await settleOne(root, index, change, signal) : change)
   }
   return settled
+}
+
+/** A file that was recorded as a ghost, or that looks like one. */
+async function settleGhost(root: BytePath, index: Index, change: WorkChange, options: SettleOptions): Promise<WorkChange> {
+  const i = change.entry ?? 0
+  const { isGhost, ...plain } = change
+  if (change.stat?.size === index.sizeAt(i) && (await holdsOnlyZeros(root, change.path, options.signal))) return { ...change, change: 'touched' }
+  const wasGhost = index.isGhostAt(i)
+  if (change.change !== 'maybe' || !(options.hash || wasGhost)) return wasGhost ? change : plain
+  const settled = await settleOne(root, index, plain, options.signal)
+  return settled.change === 'touched' ? { ...settled, isGhost: false } : { ...settled, ...(wasGhost && { isGhost: true }) }
 }
 
 /** A file that may not be read, or that is being written at this moment, counts as modified: `add` will have to say. */

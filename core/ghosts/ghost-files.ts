@@ -1,0 +1,62 @@
+import { pathToText, type BytePath } from '../bytes.ts'
+import { DitsError } from '../errors.ts'
+import type { Repo } from '../repo.ts'
+import { emptyIndex, findChanges } from '../staging/changes.ts'
+import type { Pathspec } from '../staging/pathspec.ts'
+import { indexEntries, isStaged } from '../staging/spec-entries.ts'
+import { isFileKind } from '../worktree/content-hash.ts'
+import type { FileStat } from '../worktree/file-stat.ts'
+import type { Index, IndexEntry } from '../worktree/index-file.ts'
+
+/** A tracked file that is on disk as it is staged. */
+export interface SettledFile {
+  /** Its number in the index. */
+  i: number
+  entry: IndexEntry
+  stat: FileStat
+}
+
+/** The tracked files that a pathspec names, by what they are on disk. Symlinks and empty files are none of these. */
+export interface SettledFiles {
+  ghosts: SettledFile[]
+  hydrated: SettledFile[]
+  /** Not as they are staged; or gone. */
+  changed: BytePath[]
+}
+
+/** Looks at the tracked files that `spec` names. Memory follows their number. Throws `no-such-path` for a name that nothing staged is at. */
+export async function settleFiles(repo: Repo, index: Index | undefined, spec: Pathspec): Promise<SettledFiles> {
+  const staged = index ?? emptyIndex()
+  for (const name of spec.names) {
+    if (name.path === '' || isStaged(index, name)) continue
+    throw new DitsError('no-such-path', `'${pathToText(name.path)}' ${name.isPattern ? 'matches no file that is tracked' : 'is not tracked'}`, { hint: 'see: dits ls-files' })
+  }
+  const seen = new Map<number, { isGhost: boolean; stat: FileStat } | undefined>()
+  for await (const { change, entry, stat, isGhost = false } of findChanges(repo, staged, spec, { untracked: 'none', touched: true })) {
+    if (entry !== undefined) seen.set(entry, change === 'touched' && stat ? { isGhost, stat } : undefined)
+  }
+  const files: SettledFiles = { ghosts: [], hydrated: [], changed: [] }
+  for (const i of indexEntries(staged, spec)) {
+    if (!isFileKind(staged.kindAt(i)) || staged.sizeAt(i) === 0) continue
+    const entry = staged.entry(i)
+    const found = seen.has(i) ? seen.get(i) : entry.stat && { isGhost: entry.isGhost === true, stat: entry.stat }
+    if (!found) files.changed.push(entry.path)
+    else (found.isGhost ? files.ghosts : files.hydrated).push({ i, entry, stat: found.stat })
+  }
+  return files
+}
+
+/** How many tracked files are ghosts, and their bytes, each content counted once. */
+export function countGhosts(index: Index | undefined, spec: Pathspec): { files: number; bytes: number } {
+  const counted = { files: 0, bytes: 0 }
+  const seen = new Set<string>()
+  if (!index?.hasGhosts) return counted
+  for (const i of indexEntries(index, spec)) {
+    if (!index.isGhostAt(i)) continue
+    counted.files++
+    const id = index.idAt(i)
+    if (!seen.has(id)) counted.bytes += index.sizeAt(i)
+    seen.add(id)
+  }
+  return counted
+}

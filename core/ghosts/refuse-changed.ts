@@ -1,0 +1,31 @@
+import { pathToText, type BytePath } from '../bytes.ts'
+import { DitsError } from '../errors.ts'
+import type { Repo } from '../repo.ts'
+import { holdsOnlyZeros, isFileKind } from '../worktree/content-hash.ts'
+import type { WorkChange } from '../worktree/status.ts'
+import { isPartial } from './partial.ts'
+
+/**
+ * Refuses to store what may be the zeros that a ghost shows and nobody's work:
+ * a ghost into which a program wrote, or that was replaced, and in a partial
+ * repository any new file that holds only zeros, such as a ghost that was moved
+ * or copied by hand. Throws `ghost-changed`, naming the files.
+ */
+export async function refuseChangedGhosts(repo: Repo, changes: readonly WorkChange[]): Promise<void> {
+  const mayHaveGhosts = isPartial(repo)
+  const refused: BytePath[] = []
+  for (const { path, change, kind, stat, isGhost } of changes) {
+    if (change === 'deleted' || change === 'touched' || change === 'skipped' || !stat || !isFileKind(kind ?? '')) continue
+    if (isGhost || (mayHaveGhosts && stat.size > 0 && (await holdsOnlyZeros(repo.rootBytes, path, repo.env.signal)))) refused.push(path)
+  }
+  if (refused.length > 0) throw ghostChanged(refused)
+}
+
+function ghostChanged(paths: readonly BytePath[]): DitsError {
+  const names = paths.slice(0, 10).map((path) => `'${pathToText(path)}'`)
+  const more = paths.length > names.length ? ` and ${paths.length - names.length} more` : ''
+  const first = pathToText(paths[0]!)
+  return new DitsError('ghost-changed', `the content was not there to be worked on, so what is there now may be mostly zeros: ${names.join(', ')}${more}`, {
+    hint: `get the recorded content with: dits restore ${first} (dits undo brings this back); or take the file as it is with: dits add --force ${first}`,
+  })
+}
