@@ -1,5 +1,5 @@
-import { MemoryStore, type ByteStore } from '#core'
-import type { Greeting, Host, Role, ServedEvent } from '../protocol/host.ts'
+import { beginWriting, encodeCommit, MemoryStore, PackedWriter, TreeBuilder, type ByteStore, type Id } from '#core'
+import type { Greeting, Host, HostedRepository, Role, ServedEvent } from '../protocol/host.ts'
 import { createAccounts, type Accounts, type Clock } from './accounts.ts'
 import { Attempts } from './attempts.ts'
 import { createHost } from './host.ts'
@@ -44,4 +44,18 @@ export function openTestServer(options: { store?: ByteStore; autoCreate?: Role }
     },
     greet: (repository, token) => ({ repository, token, agent: 'test', peer: { address: '10.0.0.1:5000', transport: 'loopback' } }),
   }
+}
+
+/** Writes a commit as a push does, and moves refs to it. */
+export async function push(repository: HostedRepository, names: readonly string[], message = 'cut'): Promise<Id> {
+  const session = await beginWriting(repository.objects.packs, { name: repository.newSessionName(), objects: 4 })
+  const writer = new PackedWriter(repository.store, repository.objects.packs, session)
+  const tree = new TreeBuilder((kind, bytes) => writer.write(kind, bytes)).finish().id
+  const person = { name: 'Ada', email: 'ada@example.org', timeMs: 0, zoneMinutes: 0 }
+  const id = writer.write('commit', encodeCommit({ tree, parents: [], author: person, committer: person, message }))
+  await writer.flush()
+  const moves = await Promise.all(names.map(async (name) => ({ name, before: await repository.refs.read(name), after: id })))
+  await repository.checkMoves(moves)
+  for (const { name, before, after } of moves) await repository.refs.move(name, before, after)
+  return id
 }

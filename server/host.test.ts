@@ -1,24 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { MemoryStore, PackedWriter, beginWriting, encodeCommit, TreeBuilder, type Id } from '#core'
-import type { HostedRepository, Role } from '../protocol/host.ts'
-import { openTestServer, type TestServer } from './host.fixture.ts'
+import { MemoryStore, type Id } from '#core'
+import type { Role } from '../protocol/host.ts'
+import { openTestServer, push, type TestServer } from './host.fixture.ts'
 import { recordAgeMaxMs } from './records.ts'
 
 const branch = 'refs/heads/main'
-
-/** Writes a commit as a push does, and moves refs to it. */
-async function push(repository: HostedRepository, names: readonly string[], message = 'cut'): Promise<Id> {
-  const session = await beginWriting(repository.objects.packs, { name: repository.newSessionName(), objects: 4 })
-  const writer = new PackedWriter(repository.store, repository.objects.packs, session)
-  const tree = new TreeBuilder((kind, bytes) => writer.write(kind, bytes)).finish().id
-  const person = { name: 'Ada', email: 'ada@example.org', timeMs: 0, zoneMinutes: 0 }
-  const id = writer.write('commit', encodeCommit({ tree, parents: [], author: person, committer: person, message }))
-  await writer.flush()
-  const moves = await Promise.all(names.map(async (name) => ({ name, before: await repository.refs.read(name), after: id })))
-  await repository.checkMoves(moves)
-  for (const { name, before, after } of moves) await repository.refs.move(name, before, after)
-  return id
-}
 
 async function roleFor(server: TestServer, repository: string, token?: string): Promise<Role | string> {
   try {

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
@@ -39,6 +41,25 @@ export async function startServe(args: readonly string[], variables: Record<stri
   if (!('url' in said)) await failed
   failed.catch(() => undefined)
   return { ...said, pid: child.pid!, log: () => output.stderr, logged: (text) => waitFor(child.stderr, () => output.stderr.includes(text)), signal: (name) => child.kill(name), ended }
+}
+
+/** What a command printed, and how it ended. */
+export interface RunResult {
+  stdout: string
+  stderr: string
+  exitCode: number
+}
+
+/** Runs dits for a person with a home folder of their own (made where it is missing), which is also where it runs. */
+export async function runDits(args: readonly string[], { home, input = '', variables = {} }: { home: string; input?: string; variables?: Record<string, string> }): Promise<RunResult> {
+  mkdirSync(home, { recursive: true })
+  const person = { DITS_AUTHOR_NAME: 'Ada', DITS_AUTHOR_EMAIL: 'ada@example.org' }
+  const child = spawn(launcher, args, { cwd: home, env: { ...process.env, DITS_DEV: '1', HOME: home, XDG_CONFIG_HOME: join(home, 'config'), ...person, ...variables } })
+  const printed = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const) child[name].on('data', (piece: Buffer) => (printed[name] += piece.toString()))
+  child.stdin.end(input)
+  const [exitCode] = (await once(child, 'close')) as [number]
+  return { ...printed, exitCode }
 }
 
 async function waitFor(stream: Readable, isThere: () => boolean): Promise<void> {

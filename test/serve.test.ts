@@ -1,19 +1,15 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import https from 'node:https'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { FrameStream } from '../protocol/frames.ts'
 import { protocolVersion } from '../protocol/limits.ts'
 import { RemoteSession } from '../protocol/remote-session.ts'
 import { connectWebSocket } from '../protocol/websocket.ts'
-import { startServe, type ServeProcess } from './serve-process.ts'
-
-const launcher = fileURLToPath(new URL('../cli/bin/dits', import.meta.url))
+import { runDits, startServe, type ServeProcess } from './serve-process.ts'
 
 let folder: string
 let running: ServeProcess[]
@@ -35,15 +31,7 @@ async function serve(...args: string[]): Promise<ServeProcess> {
   return server
 }
 
-/** Runs dits as a person at home in `folder`, and answers what it printed and how it ended. */
-async function dits(args: readonly string[], input = ''): Promise<{ stdout: string; stderr: string; exitCode: number }> {
-  const child = spawn(launcher, [...args], { cwd: folder, env: { ...process.env, DITS_DEV: '1', HOME: folder, XDG_CONFIG_HOME: join(folder, 'config') } })
-  const printed = { stdout: '', stderr: '' }
-  for (const name of ['stdout', 'stderr'] as const) child[name].on('data', (piece: Buffer) => (printed[name] += piece.toString()))
-  child.stdin.end(input)
-  const [exitCode] = (await once(child, 'close')) as [number]
-  return { ...printed, exitCode }
-}
+const dits = (args: readonly string[], input = '') => runDits(args, { home: folder, input })
 
 /** Asks for a page, over TLS where the address says so, whatever the certificate. */
 async function get(url: string, token?: string): Promise<{ status: number; text: string }> {
@@ -184,6 +172,30 @@ describe('dits serve', () => {
     await Promise.all(silent.map((socket) => once(socket, 'connect')))
     expect((await get(`${server.url}/healthz`)).status).toBe(200)
     await Promise.all(silent.map(async (socket) => once(socket.on('error', () => undefined).resume(), 'close')))
+  })
+})
+
+describe('people at a dits serve', () => {
+  it('push where they may write, clone where they may read, and are refused what they may not', async () => {
+    const server = await serve()
+    for (const [name, role] of [['ada', 'write'], ['bob', 'read']] as const) {
+      await dits(['server', 'user', 'add', name, '--role', role, '--data', data()])
+      const { stdout } = await dits(['server', 'token', 'create', name, '--data', data()])
+      await runDits(['login', server.url, '--token', '-'], { home: join(folder, name), input: stdout })
+    }
+    await dits(['server', 'repo', 'create', 'studio/film', '--data', data()])
+    const ada = (...args: string[]) => runDits(args, { home: join(folder, 'ada') })
+    const bob = (...args: string[]) => runDits(args, { home: join(folder, 'bob') })
+    await ada('init', 'film')
+    await ada('-C', 'film', 'commit', '--allow-empty', '-m', 'first')
+    await ada('-C', 'film', 'remote', 'add', 'origin', `${server.url}/studio/film`)
+    expect((await ada('-C', 'film', 'push', 'origin', 'main')).exitCode).toBe(0)
+    expect((await bob('clone', `${server.url}/studio/film`)).exitCode).toBe(0)
+    expect((await bob('-C', 'film', 'log', '--oneline')).stdout).toMatch(/first\n$/)
+    await bob('-C', 'film', 'commit', '--allow-empty', '-m', 'second')
+    const refused = await bob('-C', 'film', 'push', 'origin', 'main')
+    expect([refused.exitCode, refused.stderr]).toEqual([2, expect.stringContaining("you may read 'studio/film' but not change it")])
+    expect((await bob('clone', `${server.url}/studio/none`)).stderr).toContain("no access to 'studio/none'")
   })
 })
 

@@ -80,5 +80,7 @@ function escapeName(text: string): string {
 }
 
 function badName(name: string, hint: string): DitsError {
-  return new DitsError('bad-ref-name', `'${name}' is not a name for a ref`, { hint })
+  const [, kind, short] = /^refs\/(heads|tags)\/(.*)$/s.exec(name) ?? []
+  const message = kind === undefined ? `'${name}' is not a name for a ref` : `'${short}' cannot be the name of a ${kind === 'tags' ? 'tag' : 'branch'}`
+  return new DitsError('bad-ref-name', message, { hint })
 }

@@ -35,17 +35,20 @@ export class PatternList {
 
   /** True where `path` matches, in that the last pattern that speaks of it is not negated. */
   matches(path: BytePath, isFolder: boolean): boolean {
-    return this.reason(path, isFolder) !== undefined
+    return this.#patterns.length > 0 && this.#ready().ignores(testedText(path, isFolder))
   }
 
   /** What the line that decides is called, where `path` matches. */
   reason(path: BytePath, isFolder: boolean): string | undefined {
     if (this.#patterns.length === 0) return undefined
+    const { ignored, rule } = this.#ready().test(testedText(path, isFolder))
+    return ignored ? (rule?.mark ?? '') : undefined
+  }
+
+  #ready(): Matcher {
     // The library remembers every path that it was asked for: start over before that adds up.
     if (++this.#tested % testsMax === 0) this.#matcher = ignore({ ignoreCase: this.#foldsCase }).add(this.#matcher)
-    const text = matchedText(path)
-    const { ignored, rule } = this.#matcher.test(isFolder ? `${text}/` : text)
-    return ignored ? (rule?.mark ?? '') : undefined
+    return this.#matcher
   }
 }
 
@@ -83,6 +86,11 @@ function placePattern(folder: BytePath, line: string): string | undefined {
 
 function escapePattern(text: string): string {
   return text.replace(/[\\*?[\]!# ]/g, '\\$&')
+}
+
+function testedText(path: BytePath, isFolder: boolean): string {
+  const text = matchedText(path)
+  return isFolder ? `${text}/` : text
 }
 
 /** Line ends in names become another byte, because '.' in the library's expressions does not match them. */
