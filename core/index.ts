@@ -24,6 +24,7 @@ export { decodeRecord, encodeRecord, type RecordValue } from './objects/record.t
 export { decodeListNode, decodeListRoot, listRowId, type ListNode } from './objects/list-node.ts'
 export { decodeTreeNode, type TreeNode } from './objects/tree-node.ts'
 export { diffDirectory, type EntryChange } from './objects/tree-diff.ts'
+export { WalkLimit } from './objects/walk-limit.ts'
 
 // Storage
 export type { ByteRange, ByteStore, PutCondition, Stored } from './store/byte-store.ts'
@@ -52,7 +53,7 @@ export { changesBetween, type Change } from './history/changes.ts'
 export type { ContentMerger } from './history/merge-trees.ts'
 
 // Partial and shallow repositories
-export { filterCharactersMax, formatFilter, matches as matchesFilter, parseFilter, type ContentFilter } from './ghosts/filter.ts'
+export { formatFilter, matches as matchesFilter, parseFilter, type ContentFilter } from './ghosts/filter.ts'
 export type { BringOptions, ContentSource } from './ghosts/content-source.ts'
 export { bringContent, bringIdsMax, contentIsHere, type FileContent } from './ghosts/hydrate-content.ts'
 export { filtersOf, isPartial, isWanted, type RemoteFilter } from './ghosts/partial.ts'

@@ -1,10 +1,9 @@
-import { DitsError } from '#core'
+import { violation } from './frames.ts'
+import { filterBytesMax } from './limits.ts'
 
 /** Bits a key: with seven probes about 0.8 % of absent ids seem to be there. */
 export const filterBitsPerKey = 10
 const probes = 7
-/** The largest filter that a peer may send: 200 million objects. */
-const filterBytesMax = 256 * 1024 * 1024
 
 /**
  * A Bloom filter over ids. Ids are hashes already, so its probes are taken
@@ -19,10 +18,10 @@ export class IdFilter {
   readonly bits: Uint8Array
   readonly #places: number
 
-  /** Room for `keys` ids, or the filter that a peer sent. Throws `protocol-violation` where that cannot be one. */
+  /** Room for `keys` ids, or the filter that a peer sent. Throws `protocol-violation` where that is empty or too large. */
   constructor(source: { keys: number } | { bits: Uint8Array }) {
     if ('bits' in source) {
-      if (source.bits.length === 0 || source.bits.length > filterBytesMax) throw new DitsError('protocol-violation', `a filter of ${source.bits.length} bytes`)
+      if (source.bits.length === 0 || source.bits.length > filterBytesMax) throw violation(`a filter of ${source.bits.length} bytes`)
       this.bits = source.bits
     } else this.bits = new Uint8Array(filterBytes(source.keys))
     this.#places = this.bits.length * 8
@@ -52,9 +51,9 @@ export class IdFilter {
   }
 }
 
-/** Bytes of the filter for so many keys. */
+/** Bytes of the filter for so many keys; more than `filterBytesMax` means that there is none. */
 export function filterBytes(keys: number): number {
-  return Math.min(filterBytesMax, Math.max(8, Math.ceil((keys * filterBitsPerKey) / 8)))
+  return Math.max(8, Math.ceil((keys * filterBitsPerKey) / 8))
 }
 
 /** The low 53 bits of the 8 bytes at `offset`, little-endian. */

@@ -8,9 +8,11 @@ import {
   DitsError,
   hasCode,
   joinPath,
-  listRowId,
+  limits,
   ObjectMarks,
+  pathToText,
   rootPath,
+  WalkLimit,
   type BytePath,
   type Commit,
   type EntryChange,
@@ -20,8 +22,11 @@ import {
   type ObjectKind,
   type ObjectReader,
   type PackedObjects,
+  type TreeEntry,
 } from '#core'
-import { IdsBelow } from './ids-below.ts'
+import { IdsBelow, type Known } from './ids-below.ts'
+import { locateHere } from './new-commits.ts'
+import { SaidChecks, saidOfChild, saidOfEntry, saidOfRow, type Said } from './said-checks.ts'
 
 /** One object of a difference; `located` is absent where it is not in this store, and then nothing below it is known. */
 export interface Needed {
@@ -31,13 +36,15 @@ export interface Needed {
 }
 
 export interface DifferenceOptions {
-  /** Whether a file's content (manifest, lists, chunks) is looked at; that of every file where it is absent. */
-  wantsContent?: ((path: BytePath, size: number) => boolean) | undefined
+  /** Whether a file's content (manifest, lists, chunks) is looked at: 'none', or as the path and size say; that of every file where it is absent. */
+  wantsContent?: 'none' | ((path: BytePath, size: number) => boolean) | undefined
   signal?: AbortSignal | undefined
 }
 
 /** Where a commit has several parents: objects that are kept to be compared with the second. */
 const mergedIdsMax = 65_536
+/** What was added to one tree and is looked at together, to be found again in what was taken away. */
+const addedMax = 65_536
 
 /**
  * Which objects some commits need that their parents do not: what a push may
@@ -45,42 +52,58 @@ const mergedIdsMax = 65_536
  * Nodes that two versions share are skipped unread, so the work grows with the
  * difference. What is left out is certainly reached from a parent; what is
  * given may be reached from elsewhere as well. Each object is given once.
- * Sizes that contradict each other throw `object-damaged`.
+ * What an object is said to be where it is named (its kind, size, whole-file
+ * hash, place in a tree) is checked; where it is something else
+ * `object-damaged` is thrown, and `tree-too-deep` where directories nest deeper
+ * than they may. No tree is gone through twice, so the work is bounded by what
+ * is there, whatever names it how often.
  *
- * Memory: a bit for each object of the store, and what differs in one tree.
+ * Memory: a bit for each object of the store, and a bounded part of what
+ * differs in one tree.
  */
 export class Difference {
   readonly #objects: PackedObjects
   readonly #options: DifferenceOptions
+  readonly #said: SaidChecks
+  readonly #below: IdsBelow
   readonly #given = new ObjectMarks()
-  /** What was gone into as a whole, and not beside an older version. */
+  /** What was gone into, as a whole or beside an older version: all that it needs was given, or is complete on the other side. */
   readonly #entered = new ObjectMarks()
   readonly #missing = new Set<Id>()
+  /** Where paths decide, a tree is gone into wherever it is met; this stops trees that were made to be met for ever. */
+  #walk: WalkLimit | undefined
 
   constructor(objects: PackedObjects, options: DifferenceOptions = {}) {
     this.#objects = objects
     this.#options = options
+    this.#said = new SaidChecks(objects)
+    this.#below = new IdsBelow(objects)
   }
 
   /** What one object is itself, if it was not given before: for commits and tags. */
   async *ofObject(kind: ObjectKind, id: Id): AsyncGenerator<Needed> {
-    const needed = await this.#once(kind, id)
-    if (needed) yield needed
+    const { needed, isNew } = await this.#look(kind, id)
+    if (isNew) yield needed
   }
 
-  /** What a commit's tree needs beside the trees of its parents, of which those that are here are compared. */
+  /**
+   * What a commit's tree needs beside the trees of its parents, of which those
+   * that are here are compared. They are complete on the other side, or have
+   * been asked about before: so commits are asked about after their parents.
+   */
   async *ofTree(tree: Id, parents: readonly Commit[]): AsyncGenerator<Needed> {
     const [first, second] = parents
-    if (!first) yield* this.#expand({ kind: 'tree', id: tree, path: rootPath, size: undefined }, new Set())
+    this.#walk = this.#isByPath ? new WalkLimit() : undefined
+    if (!first) yield* this.#expand(rootItem(tree), new Map())
     else if (!second) yield* this.#between(first.tree, tree)
+    else if (!this.#isByPath && (await this.#wasEntered(tree))) return
     else yield* this.#besideBoth(tree, first.tree, second.tree)
   }
 
   /** What is new beside the first parent and beside the second. */
   async *#besideBoth(tree: Id, first: Id, second: Id): AsyncGenerator<Needed> {
     const beside = new Set<Id>()
-    const other = new Difference(this.#objects, this.#options)
-    for await (const { id } of other.#between(second, tree)) {
+    for await (const { id } of new Difference(this.#objects, this.#options).#between(second, tree)) {
       beside.add(id)
       if (beside.size > mergedIdsMax) return yield* this.#between(first, tree)
     }
@@ -89,10 +112,19 @@ export class Difference {
 
   async *#between(before: Id, after: Id): AsyncGenerator<Needed> {
     const changes: Changes = { added: [], gone: new Map(), folders: [] }
-    yield* this.#folder({ kind: 'tree', id: after, path: rootPath, size: undefined }, before, changes)
+    yield* this.#folder(rootItem(after), before, changes)
     for (let next = changes.folders.pop(); next; next = changes.folders.pop()) yield* this.#folder(next.item, next.before, changes)
-    const added = changes.added.filter(({ id }) => !changes.gone.has(id))
-    const moved = added.some(({ kind }) => kind !== 'chunk') ? await new IdsBelow(this.#objects).collect(changes.gone) : new Set<Id>()
+    yield* this.#added(changes)
+  }
+
+  /** What was added to a tree, but for what was taken away elsewhere in it, and forgets both. */
+  async *#added(changes: Changes): AsyncGenerator<Needed> {
+    const { added } = changes
+    const gone: Known = this.#isByPath ? new Map() : changes.gone
+    changes.added = []
+    changes.gone = new Map()
+    const isNew = added.some(({ id, kind }) => kind !== 'chunk' && !gone.has(id))
+    const moved = isNew ? await this.#below.collect(gone) : gone
     for (const item of added) yield* this.#expand(item, moved)
   }
 
@@ -100,47 +132,49 @@ export class Difference {
   async *#folder(item: Item, before: Id, changes: Changes): AsyncGenerator<Needed> {
     if (item.id === before) return
     this.#options.signal?.throwIfAborted()
+    const { needed, isNew } = await this.#look('tree', item.id)
+    if (isNew) yield needed
+    if (!needed.located || !(await this.#enterTree(item))) return
     const { reader, nodes } = this.#watch()
-    const found: Item[] = []
     try {
       const side = { id: item.id, reader, ...(item.size !== undefined && { size: item.size }) }
       for await (const batch of diffDirectory(this.#objects, { id: before }, side)) {
         yield* this.#drain('tree', nodes)
-        for (const change of batch) this.#sort(item.path, change, changes, found)
+        for (const change of batch) yield* this.#change(item, change, changes)
       }
       yield* this.#drain('tree', nodes)
     } catch (error) {
       if (!hasCode(error, 'object-missing')) throw error
       // Something of either is not here: all that is here of the new one is gone through, and so all that is missing is found.
       yield* this.#drain('tree', nodes)
-      return yield* this.#expand(item, new Set())
+      yield* this.#tree(item, new Map())
     }
-    for (const file of found) yield* this.#file(file)
   }
 
-  /** Sorts what became of a name: into folders and files to compare, and what was added and what is gone. */
-  #sort(path: BytePath, { before, after }: EntryChange, changes: Changes, files: Item[]): void {
-    if (before) changes.gone.set(before.id, before.content)
-    if (!after) return
-    const item: Item = { kind: after.content, id: after.id, path: joinPath(path, after.name), size: after.size }
-    if (before?.id === after.id && before.content === after.content) return
+  /** What became of a name: a file is compared now, a folder later; what was added waits for what is taken away elsewhere. */
+  async *#change(folder: Item, { before, after }: EntryChange, changes: Changes): AsyncGenerator<Needed> {
+    if (before) changes.gone.set(before.id, saidOfEntry(before))
+    if (!after || (before?.id === after.id && before.content === after.content)) return
+    const item = itemOf(folder, after)
     if (before?.content !== after.content || item.kind === 'chunk') changes.added.push(item)
     else if (item.kind === 'tree') changes.folders.push({ item, before: before.id })
-    else files.push({ ...item, before: before.id })
+    else yield* this.#file(item, before.id)
+    if (changes.added.length + changes.gone.size > addedMax) yield* this.#added(changes)
   }
 
   /** Compares a file that has a manifest with its version before. */
-  async *#file(item: Item): AsyncGenerator<Needed> {
+  async *#file(item: Item, before: Id): AsyncGenerator<Needed> {
     if (!this.#wants(item)) return
-    const needed = await this.#once('manifest', item.id)
-    if (!needed) return
-    yield needed
+    const { needed, isNew } = await this.#look('manifest', item.id)
+    if (isNew) yield needed
     if (!needed.located) return
+    await this.#said.check(item.id, item)
+    if (!isNew) return
     const { reader, nodes } = this.#watch()
-    const root = await this.#readManifest(item)
+    const { root } = decodeManifest(await this.#objects.read('manifest', item.id))
     try {
-      const before = decodeManifest(await this.#objects.read('manifest', item.before!)).root
-      for await (const { side, chunk } of diffChunkLists(this.#objects, before, root, reader)) {
+      const { root: rootBefore } = decodeManifest(await this.#objects.read('manifest', before))
+      for await (const { side, chunk } of diffChunkLists(this.#objects, rootBefore, root, reader)) {
         yield* this.#drain('list', nodes)
         if (side === 'b') yield* this.#chunk(chunk.id, chunk.length)
       }
@@ -148,64 +182,70 @@ export class Difference {
     } catch (error) {
       if (!hasCode(error, 'object-missing')) throw error
       yield* this.#drain('list', nodes)
-      yield* this.#list(decodeListRoot(root), new Set())
+      yield* this.#list(decodeListRoot(root), new Map())
     }
   }
 
   /** Everything of one object, but for what is in `known`. */
-  async *#expand(item: Item, known: ReadonlySet<Id>): AsyncGenerator<Needed> {
+  async *#expand(item: Item, known: Known): AsyncGenerator<Needed> {
     this.#options.signal?.throwIfAborted()
-    if (known.has(item.id) || !this.#wants(item)) return
+    if (!this.#wants(item)) return
+    if (await this.#said.agrees(known.get(item.id), item.id, item)) return
     if (item.kind === 'chunk') return yield* this.#chunk(item.id, item.size)
-    const needed = await this.#once(item.kind, item.id)
-    if (needed) yield needed
-    if (!(await this.#enter(item.id))) return
-    if (item.kind === 'manifest') yield* this.#list(decodeListRoot(await this.#readManifest(item)), known)
-    else yield* this.#tree(item, known)
-  }
-
-  async *#tree(item: Item, known: ReadonlySet<Id>): AsyncGenerator<Needed> {
-    const node = decodeTreeNode(await this.#objects.read('tree', item.id))
-    if (item.size !== undefined && node.size !== item.size) throw sizesDiffer('tree', item.id)
-    for (const { id, size } of node.children) yield* this.#expand({ kind: 'tree', id, path: item.path, size }, known)
-    for (const entry of node.entries) {
-      yield* this.#expand({ kind: entry.content, id: entry.id, path: joinPath(item.path, entry.name), size: entry.size }, known)
+    const { needed, isNew } = await this.#look(item.kind, item.id)
+    if (isNew) yield needed
+    if (!needed.located) return
+    await this.#said.check(item.id, item)
+    if (item.kind === 'tree') {
+      if (await this.#enterTree(item)) yield* this.#tree(item, known)
+    } else if (await this.#enter(item.id)) {
+      yield* this.#list(decodeListRoot(decodeManifest(await this.#objects.read('manifest', item.id)).root), known)
     }
   }
 
+  async *#tree(item: Item, known: Known): AsyncGenerator<Needed> {
+    if (item.depth > limits.treeDepthMax) throw tooDeep(item.path)
+    const node = decodeTreeNode(await this.#objects.read('tree', item.id))
+    let { after } = item
+    for (const child of node.children) {
+      yield* this.#expand({ ...saidOfChild(child, node.level - 1, after), id: child.id, path: item.path, depth: item.depth }, known)
+      after = child.name
+    }
+    for (const entry of node.entries) yield* this.#expand(itemOf(item, entry), known)
+  }
+
   /** What a node of a chunk list names. */
-  async *#list(node: ListNode, known: ReadonlySet<Id>): AsyncGenerator<Needed> {
+  async *#list(node: ListNode, known: Known): AsyncGenerator<Needed> {
     for (let i = 0; i < node.rows; i++) {
-      const id = listRowId(node, i)
-      if (known.has(id)) continue
-      if (node.level === 0) {
-        yield* this.#chunk(id, node.sizes[i]!)
+      const { id, said } = saidOfRow(node, i)
+      if (await this.#said.agrees(known.get(id), id, said)) continue
+      if (said.kind === 'chunk') {
+        yield* this.#chunk(id, said.size)
         continue
       }
-      const needed = await this.#once('list', id)
-      if (needed) yield needed
-      if (!(await this.#enter(id))) continue
-      const below = decodeListNode(await this.#objects.read('list', id))
-      if (below.size !== node.sizes[i] || below.level !== node.level - 1) throw sizesDiffer('list', id)
-      yield* this.#list(below, known)
+      const { needed, isNew } = await this.#look('list', id)
+      if (isNew) yield needed
+      if (!needed.located) continue
+      await this.#said.check(id, said)
+      if (await this.#enter(id)) yield* this.#list(decodeListNode(await this.#objects.read('list', id)), known)
     }
   }
 
   async *#chunk(id: Id, size: number | undefined): AsyncGenerator<Needed> {
-    const needed = await this.#once('chunk', id)
-    if (!needed) return
-    if (needed.located && size !== undefined && needed.located.raw !== size) throw sizesDiffer('chunk', id)
-    yield needed
-  }
-
-  async #readManifest(item: Item): Promise<Uint8Array> {
-    const manifest = decodeManifest(await this.#objects.read('manifest', item.id))
-    if (item.size !== undefined && manifest.size !== item.size) throw sizesDiffer('manifest', item.id)
-    return manifest.root
+    const { needed, isNew } = await this.#look('chunk', id)
+    if (needed.located && size !== undefined && needed.located.raw !== size) throw new DitsError('object-damaged', `chunk '${id}' is not of the size that is said of it`)
+    if (isNew) yield needed
   }
 
   #wants({ kind, path, size }: Item): boolean {
-    return kind === 'tree' || !this.#options.wantsContent || this.#options.wantsContent(path, size ?? 0)
+    const { wantsContent } = this.#options
+    if (kind === 'tree' || !wantsContent) return true
+    return wantsContent !== 'none' && wantsContent(path, size ?? 0)
+  }
+
+  /** True where the same file may be wanted in one place and not in another, so that what is elsewhere says nothing. */
+  get #isByPath(): boolean {
+    return typeof this.#options.wantsContent === 'function'
   }
 
   /** A reader that notes what it reads. */
@@ -222,55 +262,63 @@ export class Difference {
   }
 
   async *#drain(kind: ObjectKind, nodes: Id[]): AsyncGenerator<Needed> {
-    for (const id of nodes) {
-      const needed = await this.#once(kind, id)
-      if (needed) yield needed
-    }
+    for (const id of nodes) yield* this.ofObject(kind, id)
     nodes.length = 0
+  }
+
+  async #enterTree(item: Item): Promise<boolean> {
+    const isFirst = await this.#enter(item.id)
+    if (!this.#walk) return isFirst
+    this.#walk.count(item.path, this.#walk.enter(item.id, false))
+    return true
   }
 
   /** Whether an object that is here is gone into for the first time. */
   async #enter(id: Id): Promise<boolean> {
-    const located = await this.#locate(id)
+    const located = await locateHere(this.#objects, id)
     return located !== undefined && this.#entered.add(located)
   }
 
-  /** Where an object is, in the packs that were there when the store was last looked at: much that is asked for is not here. */
-  #locate(id: Id): Promise<Located | undefined> {
-    return this.#objects.packs.followingMoves(() => this.#objects.packs.locate(id))
+  async #wasEntered(id: Id): Promise<boolean> {
+    const located = await locateHere(this.#objects, id)
+    return located !== undefined && this.#entered.has(located.pack, located.rank)
   }
 
-  /** The object, unless it was given before. Throws `object-damaged` where it is here as another kind. */
-  async #once(kind: ObjectKind, id: Id): Promise<Needed | undefined> {
-    const located = await this.#locate(id)
-    if (!located) {
-      if (this.#missing.has(id)) return undefined
-      this.#missing.add(id)
-    } else {
-      if (located.kind !== kind) throw new DitsError('object-damaged', `'${id}' is a ${located.kind}, not a ${kind}`)
-      if (!this.#given.add(located)) return undefined
-    }
-    return { kind, id, located }
+  /** An object, and whether it is met for the first time. Throws `object-damaged` where it is here as another kind. */
+  async #look(kind: ObjectKind, id: Id): Promise<{ needed: Needed; isNew: boolean }> {
+    const located = await locateHere(this.#objects, id)
+    if (located && located.kind !== kind) throw new DitsError('object-damaged', `'${id}' is a ${located.kind}, not a ${kind}`)
+    const isNew = located ? this.#given.add(located) : !this.#missing.has(id)
+    if (!located) this.#missing.add(id)
+    return { needed: { kind, id, located }, isNew }
   }
 }
 
-/** Something that a tree names. */
-interface Item {
+/** Something that a tree names, and what it says of it. */
+interface Item extends Said {
   kind: 'tree' | 'manifest' | 'chunk'
   id: Id
   path: BytePath
-  size: number | undefined
-  /** The manifest of the version before. */
-  before?: Id
+  /** Directories that it is in, itself counted where it is one. */
+  depth: number
 }
 
 interface Changes {
   added: Item[]
-  /** What was taken away or replaced, by what it was. */
-  gone: Map<Id, ObjectKind>
+  /** What was taken away or replaced, by what was said of it. */
+  gone: Map<Id, Said>
   folders: { item: Item; before: Id }[]
 }
 
-function sizesDiffer(kind: ObjectKind, id: Id): DitsError {
-  return new DitsError('object-damaged', `${kind} '${id}' is not of the size that what names it says`)
+function rootItem(id: Id): Item {
+  return { kind: 'tree', id, path: rootPath, depth: 1 }
+}
+
+function itemOf(folder: Item, entry: TreeEntry): Item {
+  const depth = folder.depth + (entry.content === 'tree' ? 1 : 0)
+  return { ...saidOfEntry(entry), kind: entry.content, id: entry.id, path: joinPath(folder.path, entry.name), depth }
+}
+
+function tooDeep(path: BytePath): DitsError {
+  return new DitsError('tree-too-deep', `'${pathToText(path).slice(0, 100)}…' is nested more than ${limits.treeDepthMax} directories deep`)
 }

@@ -1,7 +1,8 @@
-import { decodeTag, DitsError, type BytePath, type ByteStore, type Id, type PackedObjects } from '#core'
-import { Difference } from './difference.ts'
-import { havesMax, idsPerMessageMax, requestsAhead } from './limits.ts'
-import { newCommits, parentsHere } from './new-commits.ts'
+import { decodeTag, DitsError, type ByteStore, type Id, type PackedObjects } from '#core'
+import { Difference, type DifferenceOptions } from './difference.ts'
+import { havesMax, idsPerMessageMax, requestsAhead, tagDepthMax } from './limits.ts'
+import { violation } from './frames.ts'
+import { commitsHere, newCommits, parentsHere } from './new-commits.ts'
 import { RecordReceiver } from './receive-records.ts'
 import type { RemoteSession } from './remote-session.ts'
 
@@ -19,14 +20,12 @@ export interface FetchTarget {
 }
 
 export interface FetchOptions {
-  /** Which files' content is brought; that of every file where it is absent. */
-  wantsContent?: ((path: BytePath, size: number) => boolean) | undefined
+  /** Which files' content is brought; that of every file where it is absent. 'none' costs less than a function that says no. */
+  wantsContent?: DifferenceOptions['wantsContent']
   /** Commits from the wanted ones on, the wanted counted; all where it is absent. */
   depth?: number | undefined
   /** Commits that are here with everything they reach, whose history is not asked for. */
   haves: readonly Id[]
-  /** Whose parents were left behind by earlier fetches with a depth. */
-  shallow?: ReadonlySet<Id> | undefined
   signal?: AbortSignal | undefined
   onProgress?: (progress: { objects: number; bytes: number }) => void
 }
@@ -55,6 +54,7 @@ const askedMax = 500_000
 export async function fetchCommits(session: RemoteSession, target: FetchTarget, wants: FetchWants, options: FetchOptions): Promise<FetchReport> {
   const receiver = new RecordReceiver(target.store, target.objects, target.newSessionName())
   const work = new Fetch(session, target.objects, receiver, options)
+  await target.objects.packs.refresh()
   try {
     await work.run(wants)
   } finally {
@@ -81,6 +81,7 @@ class Fetch {
   readonly #receiver: RecordReceiver
   readonly #options: FetchOptions
   #asked = ''
+  #askedWithout = false
 
   constructor(session: RemoteSession, objects: PackedObjects, receiver: RecordReceiver, options: FetchOptions) {
     this.#session = session
@@ -103,8 +104,9 @@ class Fetch {
   /** The commits that tags lead to; those that are objects of their own are brought. */
   async #peelTags(wants: readonly Id[]): Promise<Id[]> {
     const commits: Id[] = []
-    let open = [...wants]
-    while (open.length > 0) {
+    let open = [...new Set(wants)]
+    for (let depth = 0; open.length > 0; depth++) {
+      if (depth > tagDepthMax) throw violation('tags that name tags without end')
       const absent: Id[] = []
       for (const id of open) if (!(await this.#objects.has(id))) absent.push(id)
       if (absent.length > 0) await receiveAll(this.#session, this.#receiver, absent, () => this.#count())
@@ -115,7 +117,7 @@ class Fetch {
         if (kind === 'tag') next.push(decodeTag(await this.#objects.read('tag', id)).target)
         else commits.push(id)
       }
-      open = next
+      open = [...new Set(next)]
     }
     return commits
   }
@@ -124,7 +126,7 @@ class Fetch {
   async #missingCommits(commits: readonly Id[]): Promise<Id[]> {
     const { haves, signal } = this.#options
     const walk = await newCommits(this.#objects, commits, haves, signal)
-    const leftBehind = new Set([...this.boundary, ...(this.#options.shallow ?? [])])
+    const leftBehind = new Set(this.boundary)
     const wanted = new Set<Id>()
     for await (const { id, commit } of walk.commits) {
       if (leftBehind.has(id)) continue
@@ -136,12 +138,18 @@ class Fetch {
 
   async #askHistory(wants: readonly Id[]): Promise<void> {
     const question = [...wants].sort().join()
+    const isAgain = question === this.#asked
+    if (isAgain && this.#askedWithout) throw new DitsError('content-unavailable', `the other side does not send commit '${wants[0]}'`, { hint: 'ask its administrator to run: dits fsck' })
     // Where the answer did not bring what was asked for, what was said to be here is less whole than thought: then without it.
-    const haves = question === this.#asked ? [] : this.#options.haves.slice(0, havesMax)
+    const haves = isAgain ? [] : this.#options.haves.slice(0, havesMax)
     this.#asked = question
+    this.#askedWithout = haves.length === 0
     const { depth, wantsContent } = this.#options
     const request = { wants: wants.slice(0, idsPerMessageMax), haves, depth: depth ?? 0, content: !wantsContent }
-    this.boundary.push(...(await this.#session.history(request, this.#receiver, () => this.#count())))
+    const boundary = await this.#session.history(request, this.#receiver, () => this.#count())
+    await this.#receiver.finish()
+    if ((await commitsHere(this.#objects, boundary)).length < boundary.length) throw violation('a boundary of what are no commits, or were not sent')
+    this.boundary.push(...boundary)
   }
 
   /** Asks for what is found to be missing now; answers whether there was any. */
@@ -180,7 +188,8 @@ class Asking {
   readonly #receiver: RecordReceiver
   readonly #onBytes: ((bytes: number) => void) | undefined
   #batch: Id[] = []
-  #open = 0
+  /** What was asked for and not answered yet, by question. */
+  readonly #open: Id[][] = []
 
   constructor(session: RemoteSession, receiver: RecordReceiver, onBytes?: (bytes: number) => void) {
     this.#session = session
@@ -196,19 +205,19 @@ class Asking {
 
   async finish(): Promise<void> {
     if (this.#batch.length > 0) await this.#send()
-    while (this.#open > 0) await this.#receive()
+    while (this.#open.length > 0) await this.#receive()
   }
 
   async #send(): Promise<void> {
-    while (this.#open >= requestsAhead) await this.#receive()
-    await this.#session.askObjects(this.#batch)
+    while (this.#open.length >= requestsAhead) await this.#receive()
+    const ids = [...new Set(this.#batch)]
     this.#batch = []
-    this.#open++
+    await this.#session.askObjects(ids)
+    this.#open.push(ids)
   }
 
   async #receive(): Promise<void> {
-    const absent = await this.#session.receiveObjects(this.#receiver, this.#onBytes)
-    this.#open--
+    const absent = await this.#session.receiveObjects(this.#open.shift()!, this.#receiver, this.#onBytes)
     if (absent.length === 0) return
     throw new DitsError('content-unavailable', `the other side has not '${absent[0]}' either${absent.length > 1 ? `, nor ${absent.length - 1} more` : ''}`, {
       hint: 'where it is a partial clone itself, use the remote that it came from',

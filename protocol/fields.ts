@@ -1,7 +1,8 @@
 import { idFromBytes, idToBytes, kindCodes, kindOfCode, type Id, type ObjectKind, type ObjectRef, type RecordValue } from '#core'
 import { violation } from './frames.ts'
+import { textBytesMax } from './limits.ts'
 
-/** The fields of messages, checked as they are read. All of these throw `protocol-violation`. */
+/** The fields of messages, checked as they are read; `what` names them in errors. All readers throw `protocol-violation`. */
 
 const idBytes = 32
 const refBytes = 1 + idBytes
@@ -10,6 +11,24 @@ const refBytes = 1 + idBytes
 export function readText(value: RecordValue | undefined, what: string, bytesMax: number): string {
   if (typeof value !== 'string' || Buffer.byteLength(value) > bytesMax) throw violation(`${what} is not a text of at most ${bytesMax} bytes`)
   return value
+}
+
+/**
+ * A text of the other side for people. It may reach a terminal, so control
+ * characters, and those that turn the direction of text, become question marks.
+ * Throws `protocol-violation`.
+ */
+export function readWords(value: RecordValue | undefined, what: string): string {
+  return readText(value, what, textBytesMax).replace(unprintable, '?')
+}
+
+const unprintable = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu
+
+/** A text for people as a message may carry it: cut where it is too long. */
+export function clipText(text: string, bytesMax = textBytesMax): string {
+  const whole = text.toWellFormed()
+  if (Buffer.byteLength(whole) <= bytesMax) return whole
+  return new TextDecoder().decode(Buffer.from(whole).subarray(0, bytesMax - 8), { stream: true })
 }
 
 /** A whole number from 0 to `max`. */
@@ -30,9 +49,13 @@ export function readArray(value: RecordValue | undefined, what: string, itemsMax
   return value
 }
 
-/** An id, or nothing where the field is nil. */
+/** An id, or nothing where the field is nil. Throws `protocol-violation`. */
 export function readOptionalId(value: RecordValue | undefined, what: string): Id | undefined {
-  if (value === null) return undefined
+  return value === null ? undefined : readId(value, what)
+}
+
+/** An id. Throws `protocol-violation`. */
+export function readId(value: RecordValue | undefined, what: string): Id {
   const bytes = readBytes(value, what, idBytes)
   if (bytes.length !== idBytes) throw violation(`${what} is not an id`)
   return idFromBytes(bytes)

@@ -1,16 +1,17 @@
 import { decodeRecord, DitsError, encodeRecord, hasCode, type RecordValue } from '#core'
 import { ByteQueue } from './byte-queue.ts'
-import { dataFrameBytesMax, messageBytesMax, messagesBurstMax, messagesPerSecondMax } from './limits.ts'
+import { aliveMs, dataFrameBytesMax, messageBytesMax, messagesBurstMax, messagesPerSecondMax, slowBytesPerSecond } from './limits.ts'
 import type { ByteStream } from './transport.ts'
 
 /**
  * Frames over a stream (PROTOCOL.md, "Frames"): four bytes of length, one of
- * type, and what the type says: a message, which is one MessagePack record, or
- * a piece of data, which is a piece of pack records.
+ * type, and what the type says: a message, which is one MessagePack record, a
+ * piece of data, which is a piece of pack records, or nothing, which says that
+ * the server is at work.
  */
 
 const headBytes = 5
-const types = { message: 1, data: 2 } as const
+const types = { message: 1, data: 2, alive: 3 } as const
 
 /** A message: its name and what it says. */
 export type Message = readonly [name: string, ...fields: RecordValue[]]
@@ -23,23 +24,42 @@ export interface FrameCounts {
   rounds: number
 }
 
-/** One side of a stream, as frames. Reading and writing may go on at the same time; each is done by one caller. */
+export interface FrameOptions {
+  now: () => number
+  /** How long the other side may send nothing, and take nothing, when it is due to. */
+  silenceMs: number
+  /** A client waits as long as its server says that it is at work; nobody waits so for a client. */
+  isServer?: boolean
+}
+
+/**
+ * One side of a stream, as frames. Reading and writing may go on at the same
+ * time; each is done by one caller. A peer that sends nothing, or next to
+ * nothing, where it is due to is given up.
+ */
 export class FrameStream {
   readonly counts: FrameCounts = { bytesIn: 0, bytesOut: 0, rounds: 0 }
   readonly #stream: ByteStream
   readonly #arrived = new ByteQueue()
   readonly #now: () => number
   readonly #silenceMs: number
+  readonly #isServer: boolean
+  /** How long the other side may still be waited for: what it sends adds to it. */
+  #patienceMs: number
+  #isWriting = false
+  #alive: Promise<void> | undefined
   /** Bytes of the data frame at hand that were not read yet. */
   #dataLeft = 0
   #sentSinceRead = false
   #allowance = messagesBurstMax
   #allowanceAt: number
 
-  constructor(stream: ByteStream, options: { now: () => number; silenceMs: number }) {
+  constructor(stream: ByteStream, options: FrameOptions) {
     this.#stream = stream
     this.#now = options.now
     this.#silenceMs = options.silenceMs
+    this.#isServer = options.isServer ?? false
+    this.#patienceMs = options.silenceMs
     this.#allowanceAt = options.now()
   }
 
@@ -58,29 +78,45 @@ export class FrameStream {
       const piece = bytes.subarray(at, at + dataFrameBytesMax)
       const head = Buffer.allocUnsafe(headBytes)
       writeHead(head, types.data, piece.length)
-      await this.#write(head)
-      await this.#write(piece)
+      await this.#write(head, piece)
     }
   }
 
-  /** The next message; `undefined` where the other side ended. Throws `protocol-violation`, `peer-silent`, `connection-lost`. */
-  async nextMessage(silenceMs = this.#silenceMs): Promise<Message | undefined> {
-    const frame = await this.next(silenceMs)
+  /** Does some work, and lets the other side know from time to time that it goes on. */
+  async whileWorking<T>(work: () => Promise<T>): Promise<T> {
+    const timer = setInterval(() => this.#sayAlive(), Math.min(aliveMs, this.#silenceMs / 4))
+    try {
+      return await work()
+    } finally {
+      clearInterval(timer)
+      await this.#alive
+    }
+  }
+
+  /**
+   * The next message; `undefined` where the other side ended. With `idleMs` it
+   * may be so long before it begins. Throws `protocol-violation`,
+   * `peer-silent`, `connection-lost`.
+   */
+  async nextMessage(idleMs?: number): Promise<Message | undefined> {
+    const frame = await this.next(idleMs)
     if (frame && 'data' in frame) throw violation('data where a message is due')
     return frame?.message
   }
 
-  /** The next message, or a piece of data. */
-  async next(silenceMs = this.#silenceMs): Promise<{ message: Message } | { data: Uint8Array } | undefined> {
-    if (this.#dataLeft === 0) {
-      if (!(await this.#fill(headBytes, silenceMs))) return undefined
+  /** The next message, or a piece of data; as `nextMessage`. */
+  async next(idleMs?: number): Promise<{ message: Message } | { data: Uint8Array } | undefined> {
+    while (this.#dataLeft === 0) {
+      if (!(await this.#fill(1, idleMs))) return undefined
+      await this.#need(headBytes)
       const head = this.#arrived.take(headBytes)
       const length = Buffer.from(head.buffer, head.byteOffset, headBytes).readUInt32LE(0)
-      if (head[4] === types.message) return { message: await this.#readMessage(length, silenceMs) }
-      if (head[4] !== types.data || length === 0 || length > dataFrameBytesMax) throw violation(`a frame of type ${head[4]} and ${length} bytes`)
-      this.#dataLeft = length
+      if (head[4] === types.message) return { message: await this.#readMessage(length) }
+      if (head[4] === types.alive && length === 0 && !this.#isServer) this.#hearAlive()
+      else if (head[4] === types.data && length > 0 && length <= dataFrameBytesMax) this.#dataLeft = length
+      else throw violation(`a frame of type ${head[4]} and ${length} bytes`)
     }
-    if (this.#arrived.length === 0) await this.#need(1, silenceMs)
+    await this.#need(1)
     const data = this.#arrived.takeSome(this.#dataLeft)
     this.#dataLeft -= data.length
     return { data }
@@ -94,10 +130,10 @@ export class FrameStream {
     this.#stream.abort(reason)
   }
 
-  async #readMessage(length: number, silenceMs: number): Promise<Message> {
+  async #readMessage(length: number): Promise<Message> {
     if (length === 0 || length > messageBytesMax) throw violation(`a message of ${length} bytes`)
     this.#spendAllowance()
-    await this.#need(length, silenceMs)
+    await this.#need(length)
     return parseMessage(this.#arrived.take(length))
   }
 
@@ -109,43 +145,78 @@ export class FrameStream {
     if (--this.#allowance < 0) throw violation('too many messages')
   }
 
-  async #write(bytes: Uint8Array): Promise<void> {
-    this.#sentSinceRead = true
-    this.counts.bytesOut += bytes.length
-    await this.#inTime(this.#stream.write(bytes), this.#silenceMs)
+  /** The other side does not read while something is being written to it, and needs no sign then. */
+  #sayAlive(): void {
+    if (this.#isWriting || this.#alive) return
+    const frame = Buffer.alloc(headBytes)
+    writeHead(frame, types.alive, 0)
+    this.counts.bytesOut += frame.length
+    // Where the stream is broken, whoever uses it next meets that.
+    this.#alive = this.#stream.write(frame).then(
+      () => void (this.#alive = undefined),
+      () => void (this.#alive = undefined),
+    )
   }
 
-  async #need(length: number, silenceMs: number): Promise<void> {
-    if (!(await this.#fill(length, silenceMs))) throw new DitsError('connection-lost', 'the other side ended in the middle of a frame')
+  #hearAlive(): void {
+    this.#spendAllowance()
+    this.#patienceMs = this.#silenceMs
   }
 
-  /** Reads until so many bytes are there; false where the stream ended before the first. */
-  async #fill(length: number, silenceMs: number): Promise<boolean> {
+  /** Writes the parts of one frame. */
+  async #write(...parts: Uint8Array[]): Promise<void> {
+    this.#isWriting = true
+    try {
+      if (this.#alive) await inTime(this.#alive, this.#silenceMs)
+      for (const bytes of parts) {
+        this.#sentSinceRead = true
+        this.counts.bytesOut += bytes.length
+        await inTime(this.#stream.write(bytes), this.#silenceMs)
+      }
+    } finally {
+      this.#isWriting = false
+    }
+  }
+
+  async #need(length: number): Promise<void> {
+    if (!(await this.#fill(length))) throw cutShort()
+  }
+
+  /** Reads until so many bytes are there; false where the stream ended before the first. With `idleMs` the other side is not due to send. */
+  async #fill(length: number, idleMs?: number): Promise<boolean> {
     while (this.#arrived.length < length) {
       if (this.#sentSinceRead) this.counts.rounds++
       this.#sentSinceRead = false
-      const bytes = await this.#inTime(this.#stream.read(), silenceMs)
+      const since = this.#now()
+      const bytes = await inTime(this.#stream.read(), idleMs ?? this.#patienceMs)
       if (!bytes) {
         if (this.#arrived.length === 0) return false
-        throw new DitsError('connection-lost', 'the other side ended in the middle of a frame')
+        throw cutShort()
       }
+      const waitedMs = idleMs === undefined ? this.#now() - since : 0
+      this.#patienceMs = Math.min(this.#silenceMs, this.#patienceMs - waitedMs + (bytes.length * 1000) / slowBytesPerSecond)
       this.counts.bytesIn += bytes.length
       this.#arrived.push(bytes)
     }
     return true
   }
+}
 
-  async #inTime<T>(work: Promise<T>, ms: number): Promise<T> {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new DitsError('peer-silent', `the other side was silent for ${ms / 1000} s`, { hint: 'try again' })), ms)
-    })
-    try {
-      return await Promise.race([work, late])
-    } finally {
-      clearTimeout(timer)
-    }
+/** Waits for what the other side does, so long. Throws `peer-silent`. */
+export async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new DitsError('peer-silent', 'the other side was silent, or next to it, for too long', { hint: 'try again' })), Math.max(1, ms))
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
   }
+}
+
+function cutShort(): DitsError {
+  return new DitsError('connection-lost', 'the other side ended in the middle of a frame', { hint: 'run the command again; what had arrived is kept' })
 }
 
 /** A peer did what the protocol does not allow: the stream is over. */

@@ -1,6 +1,7 @@
-import type { Id, PackedObjects } from '#core'
-import { IdFilter } from './bloom.ts'
-import { shortIdBytes } from './limits.ts'
+import { setImmediate } from 'node:timers/promises'
+import { DitsError, type Id, type PackedObjects } from '#core'
+import { filterBytes, IdFilter } from './bloom.ts'
+import { filterBytesMax, shortIdBytes } from './limits.ts'
 
 /** The first bytes of ids, one after another. */
 export function packShortIds(ids: readonly Id[]): Uint8Array {
@@ -12,12 +13,13 @@ export function packShortIds(ids: readonly Id[]): Uint8Array {
 /**
  * For each of some short ids a bit, the lowest of a byte first: whether an
  * object is here whose id starts so. Sorted, they are looked for in one pass
- * over each pack's index, so that many packs cost little more than one.
+ * over each pack's index, so that many packs cost little more than one. Others
+ * are served between two packs.
  */
 export async function heldBits(objects: PackedObjects, shortIds: Uint8Array): Promise<Uint8Array> {
   const count = shortIds.length / shortIdBytes
   const at = (i: number) => shortIds.subarray(i * shortIdBytes, (i + 1) * shortIdBytes)
-  const order = Uint32Array.from({ length: count }, (_, i) => i).sort((a, b) => Buffer.compare(at(a), at(b)))
+  const order = orderOf(shortIds, count)
   const bits = new Uint8Array(Math.ceil(count / 8))
   await objects.packs.refresh()
   await objects.packs.followingMoves(async () => {
@@ -29,19 +31,33 @@ export async function heldBits(objects: PackedObjects, shortIds: Uint8Array): Pr
         if (rank === index.count) break
         if (Buffer.compare(index.idBytes(rank).subarray(0, shortIdBytes), at(i)) === 0) bits[i >>> 3]! |= 1 << (i & 7)
       }
+      await setImmediate()
     }
   })
   return bits
 }
 
-/** A filter with the ids of everything that is here. */
+/** The numbers of short ids, by the short ids: as numbers of 48 bits, because comparing bytes is slow. */
+function orderOf(shortIds: Uint8Array, count: number): Uint32Array {
+  const bytes = Buffer.from(shortIds.buffer, shortIds.byteOffset, shortIds.byteLength)
+  const keys = Float64Array.from({ length: count }, (_, i) => bytes.readUIntBE(i * shortIdBytes, shortIdBytes))
+  return Uint32Array.from({ length: count }, (_, i) => i).sort((a, b) => keys[a]! - keys[b]!)
+}
+
+/**
+ * A filter with the ids of everything that is here. Others are served between
+ * two packs. Throws `filter-too-large` where that is too much for a filter.
+ */
 export async function filterOfAll(objects: PackedObjects): Promise<IdFilter> {
   await objects.packs.refresh()
-  const filter = new IdFilter({ keys: await objects.packs.countObjects() })
+  const keys = await objects.packs.countObjects()
+  if (filterBytes(keys) > filterBytesMax) throw new DitsError('filter-too-large', `there are ${keys} objects, too many for a filter`, { hint: 'ask by short ids' })
+  const filter = new IdFilter({ keys })
   await objects.packs.followingMoves(async () => {
     for (const name of objects.packs.names) {
       const index = await objects.packs.index(name)
       for (let rank = 0; rank < index.count; rank++) filter.add(index.idBytes(rank))
+      await setImmediate()
     }
   })
   return filter

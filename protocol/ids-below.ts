@@ -1,45 +1,68 @@
-import { hasCode, referencesOf, type Id, type ObjectKind, type PackedObjects } from '#core'
+import { decodeListNode, decodeListRoot, decodeManifest, decodeTreeNode, hasCode, type Id, type ListNode, type PackedObjects } from '#core'
+import { saidOfChild, saidOfEntry, saidOfRow, type Said } from './said-checks.ts'
 
-/** Objects that are read, and ids that are kept, at most. */
+/** Objects of which it is known that they are there, and what is said of them. */
+export type Known = ReadonlyMap<Id, Said>
+
+/** Objects that are read, and that are kept, at one time; and read in all. */
 const readsMax = 16_384
-const idsMax = 262_144
+const knownMax = 131_072
+const readsInAllMax = 262_144
 
 /**
- * The ids of objects and of what they name, to recognise what was moved and
+ * What some objects name, and what that names, to recognise what was moved and
  * changed. Bounded: of much, only a part is known, and what is not known is
- * taken for new.
+ * taken for new; so are histories that take away the same again and again.
  */
 export class IdsBelow {
   readonly #objects: PackedObjects
-  readonly #ids = new Set<Id>()
   #reads = 0
 
   constructor(objects: PackedObjects) {
     this.#objects = objects
   }
 
-  async collect(roots: ReadonlyMap<Id, ObjectKind>): Promise<ReadonlySet<Id>> {
-    const open = [...roots].map(([id, kind]) => ({ id, kind }))
-    for (const { id } of open) this.#ids.add(id)
-    for (let next = open.pop(); next && this.#ids.size < idsMax && this.#reads < readsMax; next = open.pop()) {
-      if (next.kind === 'chunk') continue
+  /** The objects themselves and what is below them. */
+  async collect(roots: Known): Promise<Known> {
+    const known = new Map(roots)
+    const open = [...roots]
+    const last = Math.min(readsInAllMax, this.#reads + readsMax)
+    for (let next = open.pop(); next && known.size < knownMax && this.#reads < last; next = open.pop()) {
+      if (next[1].kind === 'chunk') continue
       this.#reads++
-      for (const child of await this.#references(next)) {
-        if (this.#ids.has(child.id)) continue
-        this.#ids.add(child.id)
+      for (const child of await this.#named(next[1].kind, next[0])) {
+        if (known.has(child[0])) continue
+        known.set(...child)
         open.push(child)
       }
     }
-    return this.#ids
+    return known
   }
 
   /** What a repository has only a part of cannot be looked into. */
-  async #references({ kind, id }: { kind: ObjectKind; id: Id }): Promise<Iterable<{ kind: ObjectKind; id: Id }>> {
+  async #named(kind: Said['kind'], id: Id): Promise<[Id, Said][]> {
     try {
-      return referencesOf(kind, await this.#objects.read(kind, id))
+      return namedBy(kind, await this.#objects.read(kind, id))
     } catch (error) {
       if (hasCode(error, 'object-missing')) return []
       throw error
     }
   }
+}
+
+function namedBy(kind: Said['kind'], bytes: Uint8Array): [Id, Said][] {
+  if (kind === 'manifest') return namedByList(decodeListRoot(decodeManifest(bytes).root))
+  if (kind === 'list') return namedByList(decodeListNode(bytes))
+  const { level, entries, children } = decodeTreeNode(bytes)
+  return [
+    ...entries.map((entry): [Id, Said] => [entry.id, saidOfEntry(entry)]),
+    ...children.map((child): [Id, Said] => [child.id, saidOfChild(child, level - 1, undefined)]),
+  ]
+}
+
+function namedByList(node: ListNode): [Id, Said][] {
+  return Array.from({ length: node.rows }, (_, i) => {
+    const { id, said } = saidOfRow(node, i)
+    return [id, said]
+  })
 }

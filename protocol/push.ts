@@ -3,7 +3,7 @@ import { filterBytes, type IdFilter } from './bloom.ts'
 import { Difference, type Needed } from './difference.ts'
 import { bitAt } from './held.ts'
 import type { RefMove } from './host.ts'
-import { candidatesMax, repairsMax, requestsAhead, shortIdBytes, shortIdsPerMessageMax } from './limits.ts'
+import { candidatesMax, filterBytesMax, repairsMax, requestsAhead, shortIdBytes, shortIdsPerMessageMax } from './limits.ts'
 import { newCommits, parentsHere } from './new-commits.ts'
 import type { MoveResult, RemoteRefs, RemoteSession } from './remote-session.ts'
 import type { ToSend } from './send-records.ts'
@@ -37,6 +37,7 @@ export interface PushReport {
  * is neither here nor there.
  */
 export async function push(session: RemoteSession, objects: PackedObjects, remote: RemoteRefs, moves: readonly RefMove[], options: PushOptions = {}): Promise<PushReport> {
+  await objects.packs.refresh()
   const work = new Push(session, objects, remote, options)
   await work.sendDifference(moves)
   if (!options.dryRun) work.report.results = await work.moveRefs(moves)
@@ -71,11 +72,14 @@ class Push {
 
   /** Moves refs, sending what the other side finds missing. */
   async moveRefs(moves: readonly RefMove[]): Promise<MoveResult[]> {
+    let repaired = new Set<Id>()
     for (let tries = 0; tries <= repairsMax; tries++) {
       const answer = await this.#session.move(moves)
       if ('results' in answer) return answer.results
+      if (answer.missing.length === 0 || answer.missing.some(({ id }) => repaired.has(id))) break
       const items: ToSend[] = []
       for (const { kind, id } of answer.missing) items.push({ id, located: await this.#locate(kind, id) })
+      repaired = new Set(items.map(({ id }) => id))
       await this.#send(items)
     }
     throw new DitsError('push-incomplete', 'the other side keeps missing what it was sent', { hint: 'ask its administrator to run: dits fsck' })
@@ -119,27 +123,30 @@ class Push {
 
   async #whichAreHeld(part: readonly Needed[]): Promise<(i: number) => boolean> {
     if (this.#remote.objects === 0 || part.length === 0) return () => false
-    const listBytes = part.length * (shortIdBytes + 1 / 8)
-    if (this.#filter || filterBytes(this.#remote.objects) < listBytes) {
-      const filter = (this.#filter ??= await this.#session.filter())
-      return (i) => filter.mayHave(Buffer.from(part[i]!.id, 'hex'))
-    }
-    const answers = await this.#askHeld(part)
-    return (i) => bitAt(answers[Math.floor(i / shortIdsPerMessageMax)]!, i % shortIdsPerMessageMax)
+    const ids = part.map(({ id }) => id)
+    if (!this.#filter && filterBytes(this.#remote.objects) >= Math.min(listBytes(ids.length), filterBytesMax)) return this.#askHeld(ids)
+    const filter = (this.#filter ??= await this.#session.filter())
+    const maybe = ids.map((id) => filter.mayHave(Buffer.from(id, 'hex')))
+    const asked = ids.filter((_, i) => maybe[i])
+    // Where much is new, what the filter claims is few, and mostly wrong: asking costs less than repairing.
+    if (asked.length === 0 || asked.length > ids.length * confirmedShareMax) return (i) => maybe[i]!
+    const isHeld = await this.#askHeld(asked)
+    const held = new Set(asked.filter((_, i) => isHeld(i)))
+    return (i) => held.has(ids[i]!)
   }
 
-  async #askHeld(part: readonly Needed[]): Promise<Uint8Array[]> {
+  async #askHeld(ids: readonly Id[]): Promise<(i: number) => boolean> {
     const answers: Uint8Array[] = []
     const questions: number[] = []
-    for (let at = 0; at < part.length || questions.length > 0; ) {
-      if (at < part.length && questions.length < requestsAhead) {
-        const ids = part.slice(at, at + shortIdsPerMessageMax).map(({ id }) => id)
-        await this.#session.askHeld(ids)
-        questions.push(ids.length)
-        at += ids.length
+    for (let at = 0; at < ids.length || questions.length > 0; ) {
+      if (at < ids.length && questions.length < requestsAhead) {
+        const some = ids.slice(at, at + shortIdsPerMessageMax)
+        await this.#session.askHeld(some)
+        questions.push(some.length)
+        at += some.length
       } else answers.push(await this.#session.receiveHeld(questions.shift()!))
     }
-    return answers
+    return (i) => bitAt(answers[Math.floor(i / shortIdsPerMessageMax)]!, i % shortIdsPerMessageMax)
   }
 
   async #send(items: ToSend[]): Promise<void> {
@@ -170,3 +177,10 @@ class Push {
 
 /** Bytes of a record beside its payload. */
 const recordOverhead = 48
+/** What a filter claims is confirmed by short ids where it is not more than this part of what was looked for. */
+const confirmedShareMax = 0.25
+
+/** Bytes of a question by short ids, and of its answer. */
+function listBytes(ids: number): number {
+  return ids * (shortIdBytes + 1 / 8)
+}

@@ -1,4 +1,4 @@
-import { hashObject, idFromBytes, openRecord, PackWriter, readRecordHeader, recordHeaderBytes, type ByteStore, type PackedObjects, type RecordHeader } from '#core'
+import { hashObject, idFromBytes, openRecord, PackWriter, readRecordHeader, recordHeaderBytes, type ByteStore, type Id, type ObjectKind, type PackedObjects, type RecordHeader } from '#core'
 import { ByteQueue } from './byte-queue.ts'
 import { violation } from './frames.ts'
 
@@ -10,6 +10,9 @@ export interface ReceivedCounts {
   /** Bytes of records as they travelled. */
   bytes: number
 }
+
+/** Whether an object is one that was asked for. */
+export type Accepts = (kind: ObjectKind, id: Id) => boolean
 
 /**
  * Takes records as they arrive, in any pieces, verifies each object against
@@ -31,11 +34,15 @@ export class RecordReceiver {
     this.#writer = new PackWriter(store, { nextName: () => `${sessionName}-${packs++}` })
   }
 
-  /** Takes a piece, which must not change afterwards. Throws `protocol-violation` where it is no record, or one that lies. */
-  async push(piece: Uint8Array): Promise<void> {
+  /**
+   * Takes a piece, which must not change afterwards. Throws
+   * `protocol-violation` where it is no record, one that lies, or one that
+   * `accepts`, which is asked as soon as its header is there, refuses.
+   */
+  async push(piece: Uint8Array, accepts?: Accepts): Promise<void> {
     this.counts.bytes += piece.length
     this.#arrived.push(piece)
-    while (this.#takeRecord()) await this.#writer.ready()
+    while (this.#takeRecord(accepts)) await this.#writer.ready()
   }
 
   /** Makes what was received so far durable and readable. Throws what storing throws. */
@@ -49,11 +56,13 @@ export class RecordReceiver {
     if (this.#head || this.#arrived.length > 0) throw violation('a record is cut short')
   }
 
-  #takeRecord(): boolean {
+  #takeRecord(accepts: Accepts | undefined): boolean {
     if (!this.#head) {
       if (this.#arrived.length < recordHeaderBytes) return false
       const bytes = this.#arrived.take(recordHeaderBytes)
-      this.#head = { bytes, header: readHeader(bytes) }
+      const header = readHeader(bytes)
+      if (accepts && !accepts(header.kind, idFromBytes(header.id))) throw violation(`${header.kind} '${idFromBytes(header.id)}', which nobody asked for`)
+      this.#head = { bytes, header }
     }
     const { bytes, header } = this.#head
     if (this.#arrived.length < header.stored) return false

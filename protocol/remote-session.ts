@@ -1,13 +1,16 @@
-import { DitsError, idFromBytes, type Id, type ObjectRef, type PackedObjects } from '#core'
+import { checkRefName, DitsError, type Id, type ObjectRef, type PackedObjects } from '#core'
 import { IdFilter } from './bloom.ts'
-import { packIds, readArray, readBytes, readCount, readText, unpackIds, unpackRefs } from './fields.ts'
-import { FrameStream, violation, type FrameCounts, type Message } from './frames.ts'
+import { packIds, readArray, readBytes, readCount, readId, readText, readWords, unpackIds, unpackRefs } from './fields.ts'
+import { FrameStream, inTime, violation, type FrameCounts, type Message } from './frames.ts'
 import { packShortIds } from './held.ts'
 import type { RefMove, Role } from './host.ts'
-import { idsPerMessageMax, missingMax, movesMax, protocolVersion, refsPerMessageMax, silenceMs } from './limits.ts'
-import type { RecordReceiver } from './receive-records.ts'
+import { boundaryMax, filterBytesMax, idsPerMessageMax, missingMax, movesMax, protocolVersion, refNamesBytesMax, refsPerMessageMax, silenceMs } from './limits.ts'
+import type { Accepts, RecordReceiver } from './receive-records.ts'
 import { sendRecords, type ToSend } from './send-records.ts'
 import type { Connection } from './transport.ts'
+
+/** How long the other side may take to end a stream in turn. */
+const closeMs = 5000
 
 /** What a client says first. */
 export interface ClientGreeting {
@@ -15,6 +18,8 @@ export interface ClientGreeting {
   token?: string | undefined
   agent: string
   now: () => number
+  /** How long the other side may keep silent; the protocol's limit where it is absent. */
+  silenceMs?: number
 }
 
 /** The refs of a remote repository. */
@@ -43,12 +48,19 @@ export class RemoteSession {
   readonly role: Role
   readonly transport: string
   readonly #frames: FrameStream
+  readonly #silenceMs: number
+  /** Prefixes of the refs that were asked for with the greeting. */
+  #prefixes: readonly string[]
+  /** Objects were sent for which the other side has not said yet that it keeps them: so often. */
+  #storesOpen = 0
   #onClose: (() => Promise<void>) | undefined
 
-  private constructor(frames: FrameStream, role: Role, transport: string) {
+  private constructor(frames: FrameStream, known: { role: Role; transport: string; silenceMs: number; prefixes: readonly string[] }) {
     this.#frames = frames
-    this.role = role
-    this.transport = transport
+    this.role = known.role
+    this.transport = known.transport
+    this.#silenceMs = known.silenceMs
+    this.#prefixes = known.prefixes
   }
 
   /**
@@ -57,13 +69,14 @@ export class RemoteSession {
    * and what the transport throws.
    */
   static async open(connection: Connection, greeting: ClientGreeting, prefixes?: readonly string[]): Promise<RemoteSession> {
-    const frames = new FrameStream(await connection.openStream(), { now: greeting.now, silenceMs })
+    const patience = greeting.silenceMs ?? silenceMs
+    const frames = new FrameStream(await connection.openStream(), { now: greeting.now, silenceMs: patience })
     try {
       await frames.send(['hello', protocolVersion, greeting.repository, greeting.token ?? null, greeting.agent])
       if (prefixes) await frames.send(['refs', [...prefixes]])
       const welcome = expect(await frames.nextMessage(), 'welcome')
-      readCount(welcome[1], 'version', protocolVersion)
-      return new RemoteSession(frames, readRole(welcome[2]), connection.transport)
+      if (readCount(welcome[1], 'version', protocolVersion) !== protocolVersion) throw violation('an answer in another version')
+      return new RemoteSession(frames, { role: readRole(welcome[2]), transport: connection.transport, silenceMs: patience, prefixes: prefixes ?? [] })
     } catch (error) {
       frames.abort(error instanceof Error ? error : new Error(String(error)))
       throw error
@@ -75,9 +88,15 @@ export class RemoteSession {
     return this.#frames.counts
   }
 
-  /** Ends the stream. Never throws. */
+  /** Ends the stream; where the other side still has something to say, or does not end in turn, it is cut off. Never throws. */
   async close(): Promise<void> {
-    await this.#frames.end().catch(() => undefined)
+    try {
+      await this.#frames.end()
+      const rest = await inTime(this.#frames.next(), Math.min(closeMs, this.#silenceMs))
+      if (!rest) return await this.#onClose?.()
+    } catch {
+      // What is lost here has been used, or was reported to whoever used it.
+    }
     this.#frames.abort(new DitsError('connection-lost', 'the connection was closed'))
     await this.#onClose?.()
   }
@@ -90,14 +109,19 @@ export class RemoteSession {
   /** The refs whose names start with one of `prefixes`, or that were asked for with the greeting. */
   async refs(prefixes?: readonly string[]): Promise<RemoteRefs> {
     if (prefixes) await this.#frames.send(['refs', [...prefixes]])
+    const wanted = prefixes ?? this.#prefixes
     const refs = new Map<string, Id>()
+    let bytes = 0
     for (;;) {
       const message = await this.#next('refs', 'refs-end')
-      if (message[0] === 'refs-end') {
-        return { refs, headBranch: readText(message[1], 'HEAD', 1024), objects: readCount(message[2], 'objects', 2 ** 52) }
-      }
+      if (message[0] === 'refs-end') return { refs, headBranch: readRefName(message[1], ['refs/heads/']), objects: readCount(message[2], 'objects', 2 ** 52) }
       const rows = readArray(message[1], 'refs', refsPerMessageMax * 2)
-      for (let i = 0; i < rows.length; i += 2) refs.set(readText(rows[i], 'ref', 1024), readId(rows[i + 1]))
+      for (let i = 0; i < rows.length; i += 2) {
+        const name = readRefName(rows[i], wanted)
+        bytes += name.length + 64
+        if (bytes > refNamesBytesMax) throw violation('refs without end')
+        refs.set(name, readId(rows[i + 1], 'id'))
+      }
     }
   }
 
@@ -109,8 +133,14 @@ export class RemoteSession {
   async history(request: { wants: readonly Id[]; haves: readonly Id[]; depth: number; content: boolean }, receiver: RecordReceiver, onBytes?: (bytes: number) => void): Promise<Id[]> {
     const { wants, haves, depth, content } = request
     await this.#frames.send(['history', packIds(wants), packIds(haves), depth, content ? 1 : 0])
-    const end = await this.#receive('history-end', receiver, onBytes)
-    return unpackIds(end[1], 'boundary', 2 ** 15)
+    const boundary: Id[] = []
+    const accepts: Accepts = (kind) => kind === 'commit' || kind === 'tree' || (content && kind !== 'chunk' && kind !== 'tag')
+    for (;;) {
+      const message = await this.#receive(['boundary', 'history-end'], receiver, accepts, onBytes)
+      if (message[0] === 'history-end') return boundary
+      boundary.push(...unpackIds(message[1], 'boundary', idsPerMessageMax))
+      if (depth === 0 || boundary.length > boundaryMax) throw violation('a boundary that nobody asked for')
+    }
   }
 
   /** Asks for objects, at most `idsPerMessageMax`; the answer is taken by `receiveObjects`, in the order of asking. */
@@ -119,10 +149,13 @@ export class RemoteSession {
     await this.#frames.send(['objects', packIds(ids)])
   }
 
-  /** Takes the objects of the oldest question that is open. Answers which of them the other side has not. */
-  async receiveObjects(receiver: RecordReceiver, onBytes?: (bytes: number) => void): Promise<Id[]> {
-    const end = await this.#receive('objects-end', receiver, onBytes)
-    return unpackIds(end[1], 'missing', idsPerMessageMax)
+  /** Takes the objects of the oldest question that is open, which was for `asked`. Answers which of them the other side has not. */
+  async receiveObjects(asked: readonly Id[], receiver: RecordReceiver, onBytes?: (bytes: number) => void): Promise<Id[]> {
+    const due = new Set(asked)
+    const end = await this.#receive(['objects-end'], receiver, (_, id) => due.delete(id), onBytes)
+    const missing = unpackIds(end[1], 'missing', idsPerMessageMax)
+    if (missing.length !== due.size || !missing.every((id) => due.has(id))) throw violation('an answer that speaks of other objects than the question')
+    return missing
   }
 
   /** Asks which objects are there; the answer is taken by `receiveHeld`, in the order of asking. */
@@ -140,7 +173,7 @@ export class RemoteSession {
   /** A filter of everything that the other side has. */
   async filter(): Promise<IdFilter> {
     await this.#frames.send(['filter'])
-    const length = readCount((await this.#next('filter'))[1], 'filter', 2 ** 28)
+    const length = readCount((await this.#next('filter'))[1], 'filter', filterBytesMax)
     const bits = new Uint8Array(length)
     for (let at = 0; at < length; ) {
       const frame = await this.#frames.next()
@@ -151,13 +184,16 @@ export class RemoteSession {
     return new IdFilter({ bits })
   }
 
-  /** Sends objects; answered when they are durable there. Answers bytes of records. */
+  /**
+   * Sends objects, and does not wait until they are durable there: the next
+   * answer comes after that, and throws what went wrong. Answers bytes of records.
+   */
   async store(objects: PackedObjects, items: Iterable<ToSend>, onBytes?: (bytes: number) => void): Promise<number> {
     try {
       await this.#frames.send(['store'])
       const bytes = await sendRecords(objects, this.#frames, items, onBytes)
       await this.#frames.send(['store-end'])
-      await this.#next('stored')
+      this.#storesOpen++
       return bytes
     } catch (error) {
       throw await this.#whyItFailed(error)
@@ -171,26 +207,27 @@ export class RemoteSession {
     if (message[0] === 'missing') return { missing: unpackRefs(message[1], 'missing', missingMax) }
     const results = readArray(message[1], 'results', movesMax).map((row) => {
       const [name, code, text] = readArray(row, 'result', 3)
-      return { name: readText(name, 'ref', 1024), code: readCode(code), message: readText(text, 'message', 4096) }
+      return { name: readText(name, 'ref', 1024), code: readCode(code), message: readWords(text, 'message') }
     })
     return { results }
   }
 
-  async #receive(end: string, receiver: RecordReceiver, onBytes?: (bytes: number) => void): Promise<Message> {
+  async #receive(ends: readonly string[], receiver: RecordReceiver, accepts: Accepts, onBytes?: (bytes: number) => void): Promise<Message> {
     for (;;) {
       const frame = await this.#frames.next()
       if (!frame) throw new DitsError('connection-lost', 'the other side ended in the middle of an answer')
       if ('message' in frame) {
-        const message = expect(frame.message, end)
+        const message = expect(frame.message, ...ends)
         receiver.assertWhole()
         return message
       }
-      await receiver.push(frame.data)
+      await receiver.push(frame.data, accepts)
       onBytes?.(frame.data.length)
     }
   }
 
   async #next(...names: string[]): Promise<Message> {
+    for (; this.#storesOpen > 0; this.#storesOpen--) expect(await this.#frames.nextMessage(), 'stored')
     return expect(await this.#frames.nextMessage(), ...names)
   }
 
@@ -208,13 +245,13 @@ export class RemoteSession {
 
 function expect(message: Message | undefined, ...names: string[]): Message {
   if (!message) throw new DitsError('connection-lost', 'the other side ended the connection', { hint: 'try again' })
-  if (message[0] === 'error') throw new DitsError(readCode(message[1]), readText(message[2], 'message', 4096), hintOf(message))
+  if (message[0] === 'error') throw new DitsError(readCode(message[1]), readWords(message[2], 'message'), hintOf(message))
   if (!names.includes(message[0])) throw violation(`'${message[0].slice(0, 20)}' where '${names[0]}' is due`)
   return message
 }
 
 function hintOf(message: Message): { hint?: string } {
-  return message[3] === null || message[3] === undefined ? {} : { hint: readText(message[3], 'hint', 4096) }
+  return message[3] === null || message[3] === undefined ? {} : { hint: readWords(message[3], 'hint') }
 }
 
 function readCode(value: Message[number] | undefined): string {
@@ -228,11 +265,20 @@ function readRole(value: Message[number] | undefined): Role {
   throw violation('a role that is unknown')
 }
 
-function readId(value: Message[number] | undefined): Id {
-  const bytes = readBytes(value, 'id', 32)
-  if (bytes.length !== 32) throw violation('an id of another length')
-  return idFromBytes(bytes)
+/** The name of a ref that starts with one of `prefixes`. */
+function readRefName(value: Message[number] | undefined, prefixes: readonly string[]): string {
+  const name = readText(value, 'ref', 1024)
+  try {
+    checkRefName(name)
+  } catch (cause) {
+    throw violation(`a ref with a name that cannot be: ${String(cause)}`)
+  }
+  if (!prefixes.some((prefix) => name.startsWith(prefix)) || unprintable.test(name)) throw violation('a ref that nobody asked for')
+  return name
 }
+
+/** What a terminal might take for a command: the second range of control characters, of which names may have bytes. */
+const unprintable = /\p{Cc}/u
 
 function idOrNil(id: Id | undefined): Uint8Array | null {
   return id === undefined ? null : Buffer.from(id, 'hex')

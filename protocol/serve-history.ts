@@ -3,7 +3,7 @@ import { Difference } from './difference.ts'
 import { packIds, readCount, unpackIds } from './fields.ts'
 import type { FrameStream, Message } from './frames.ts'
 import type { HostedRepository } from './host.ts'
-import { havesMax, idsPerMessageMax } from './limits.ts'
+import { boundaryMax, havesMax, idsPerMessageMax } from './limits.ts'
 import { commitsHere, newCommits, parentsHere } from './new-commits.ts'
 import { sendRecords, type ToSend } from './send-records.ts'
 
@@ -11,8 +11,8 @@ import { sendRecords, type ToSend } from './send-records.ts'
  * `['history', wants, haves, depth, content]`: the commits that `wants` reach
  * and `haves` do not, with their trees, as data; with content 1 also the
  * manifests and lists of their files, never chunks. A depth other than 0 counts
- * commits from the wants; those whose parents were left behind are named in the
- * end. The client asks for what it still misses by `objects`.
+ * commits from the wants; those whose parents were left behind are named at
+ * the end. The client asks for what it still misses by `objects`.
  */
 export async function serveHistory(frames: FrameStream, repository: HostedRepository, message: Message, signal?: AbortSignal): Promise<void> {
   const wants = unpackIds(message[1], 'wants', idsPerMessageMax)
@@ -25,9 +25,10 @@ export async function serveHistory(frames: FrameStream, repository: HostedReposi
   if (found.length < wants.length) throw new DitsError('object-missing', 'a commit that was asked for is not here', { hint: 'run: dits fetch' })
   const boundary: Id[] = []
   const commits = depth > 0 ? nearCommits(objects, found, depth, boundary) : (await newCommits(objects, found, haves, signal)).commits
-  const difference = new Difference(objects, { signal, ...(content === 0 && { wantsContent: () => false }) })
+  const difference = new Difference(objects, { signal, ...(content === 0 && { wantsContent: 'none' }) })
   await sendRecords(objects, frames, withTrees(objects, difference, commits, new Set(boundary), depth > 0))
-  await frames.send(['history-end', packIds(boundary)])
+  for (let at = 0; at < boundary.length; at += idsPerMessageMax) await frames.send(['boundary', packIds(boundary.slice(at, at + idsPerMessageMax))])
+  await frames.send(['history-end'])
 }
 
 async function* withTrees(
@@ -57,7 +58,7 @@ async function* nearCommits(objects: PackedObjects, tips: readonly Id[], depth: 
       const commit = await readCommit(objects, id)
       yield { id, commit }
       if (step === depth) {
-        if (commit.parents.length > 0) boundary.push(id)
+        if (commit.parents.length > 0 && boundary.push(id) > boundaryMax) throw new DitsError('history-too-wide', `more than ${boundaryMax} commits lie at this depth`, { hint: 'ask for another depth, or for all' })
         continue
       }
       for (const parent of commit.parents) {

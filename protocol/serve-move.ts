@@ -1,12 +1,10 @@
 import { decodeTag, DitsError, type Commit, type Id, type ObjectRef, type RecordValue } from '#core'
 import { Difference } from './difference.ts'
-import { packRefs, readArray, readOptionalId, readText } from './fields.ts'
+import { clipText, packRefs, readArray, readOptionalId, readText } from './fields.ts'
 import type { FrameStream, Message } from './frames.ts'
 import type { Host, HostedRepository, RefMove } from './host.ts'
-import { missingMax, movesMax } from './limits.ts'
-import { newCommits, parentsHere } from './new-commits.ts'
-
-const tagDepthMax = 8
+import { missingMax, movesMax, moveTextBytesMax, tagDepthMax } from './limits.ts'
+import { locateHere, newCommits, parentsHere } from './new-commits.ts'
 
 /**
  * `['move', [[name, before, after]…]]`: moves refs by compare-and-set, once all
@@ -59,7 +57,7 @@ async function commitOf({ objects }: HostedRepository, name: string, id: Id, mis
   const isTag = name.startsWith('refs/tags/')
   let at = id
   for (let depth = 0; depth < tagDepthMax; depth++) {
-    const kind = (await objects.locate(at))?.kind
+    const kind = (await locateHere(objects, at))?.kind
     if (kind === 'commit') return at
     if (kind === undefined) {
       missing.push({ kind: isTag ? 'tag' : 'commit', id: at })
@@ -75,7 +73,7 @@ async function commitOf({ objects }: HostedRepository, name: string, id: Id, mis
 async function commitTips({ refs, objects }: HostedRepository): Promise<Id[]> {
   const commits: Id[] = []
   for await (let { id } of refs.list('refs/')) {
-    for (let depth = 0; depth < tagDepthMax && (await objects.locate(id))?.kind === 'tag'; depth++) id = decodeTag(await objects.read('tag', id)).target
+    for (let depth = 0; depth < tagDepthMax && (await locateHere(objects, id))?.kind === 'tag'; depth++) id = decodeTag(await objects.read('tag', id)).target
     commits.push(id)
   }
   return commits
@@ -92,6 +90,6 @@ async function moveRef({ refs }: HostedRepository, { name, before, after }: RefM
     return [name, '', '']
   } catch (error) {
     if (!(error instanceof DitsError)) throw error
-    return [name, error.code, error.message]
+    return [name, error.code, clipText(error.message, moveTextBytesMax)]
   }
 }

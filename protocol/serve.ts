@@ -1,9 +1,10 @@
 import { DitsError, type Id } from '#core'
-import { readArray, readBytes, readCount, readText, unpackIds } from './fields.ts'
-import { FrameStream, violation, type Message } from './frames.ts'
+import { clipText, readArray, readBytes, readCount, readText, unpackIds } from './fields.ts'
+import { FrameStream, inTime, violation, type Message } from './frames.ts'
 import { filterOfAll, heldBits } from './held.ts'
 import type { Host, HostedRepository } from './host.ts'
-import { greetingMs, idleMs, idsPerMessageMax, protocolVersion, refsPerMessageMax, shortIdBytes, shortIdsPerMessageMax, silenceMs } from './limits.ts'
+import { greetingMs, idleMs, idsPerMessageMax, prefixesMax, protocolVersion, refsPerMessageMax, shortIdBytes, shortIdsPerMessageMax, silenceMs } from './limits.ts'
+import { locateHere } from './new-commits.ts'
 import { RecordReceiver } from './receive-records.ts'
 import { sendRecords, type ToSend } from './send-records.ts'
 import { serveHistory } from './serve-history.ts'
@@ -27,12 +28,13 @@ export interface ServeOptions {
  * the host.
  */
 export async function serveSession(stream: ByteStream, peer: Peer, host: Host, options: ServeOptions): Promise<void> {
-  const frames = new FrameStream(stream, { now: options.now, silenceMs: options.silenceMs ?? silenceMs })
+  const frames = new FrameStream(stream, { now: options.now, silenceMs: options.silenceMs ?? silenceMs, isServer: true })
   const stop = () => frames.abort(new DitsError('connection-lost', 'the server stops'))
   options.signal?.addEventListener('abort', stop)
   let repository: HostedRepository | undefined
   try {
-    repository = await greet(frames, peer, host)
+    if (options.signal?.aborted) stop()
+    repository = await greet(frames, peer, host, Math.min(greetingMs, options.idleMs ?? greetingMs))
     if (repository) await new Session(frames, repository, host, options).run()
     await frames.end()
   } catch (error) {
@@ -41,13 +43,13 @@ export async function serveSession(stream: ByteStream, peer: Peer, host: Host, o
     frames.abort(known)
   } finally {
     options.signal?.removeEventListener('abort', stop)
-    await repository?.release()
+    await repository?.release().catch((error: unknown) => host.report({ kind: 'failed', repository: repository!.name, user: repository!.user, request: 'release', error }))
   }
 }
 
 /** Reads the greeting and opens the repository; nothing where the client was refused, and told so. */
-async function greet(frames: FrameStream, peer: Peer, host: Host): Promise<HostedRepository | undefined> {
-  const message = await frames.nextMessage(greetingMs)
+async function greet(frames: FrameStream, peer: Peer, host: Host, withinMs: number): Promise<HostedRepository | undefined> {
+  const message = await inTime(frames.nextMessage(), withinMs)
   if (!message) return undefined
   if (message[0] !== 'hello') throw violation(`'${message[0].slice(0, 20)}' instead of a greeting`)
   const version = readCount(message[1], 'version', 1000)
@@ -113,7 +115,7 @@ class Session {
       if (request.role === 'write' && this.#repository.role === 'read') {
         throw new DitsError('access-denied', `you may read '${this.#repository.name}' but not change it`, { hint: 'ask its administrator for the role write' })
       }
-      await request.answer(message)
+      await this.#frames.whileWorking(() => request.answer(message))
     } catch (error) {
       await this.#fail(message[0], error)
     } finally {
@@ -140,7 +142,7 @@ class Session {
 
   /** `['refs', prefixes]`: names and ids, in as many messages as it takes; then HEAD's branch and how many objects there are. */
   async #refs(message: Message): Promise<void> {
-    const prefixes = readArray(message[1], 'prefixes', 16).map((prefix) => readText(prefix, 'prefix', 1024))
+    const prefixes = readArray(message[1], 'prefixes', prefixesMax).map((prefix) => readText(prefix, 'prefix', 1024))
     await this.#repository.objects.packs.refresh()
     let batch: (string | Uint8Array)[] = []
     for (const prefix of prefixes) {
@@ -161,8 +163,9 @@ class Session {
     const { objects } = this.#repository
     const missing: Id[] = []
     const found: ToSend[] = []
+    await objects.packs.refresh()
     for (const id of ids) {
-      const located = await objects.locate(id)
+      const located = await locateHere(objects, id)
       if (located) found.push({ id, located })
       else missing.push(id)
     }
@@ -211,7 +214,7 @@ const endsStream = new Set(['protocol-violation', 'connection-lost', 'peer-silen
 
 /** Tells a client what went wrong, without what it must not know. */
 async function tellError(frames: FrameStream, error: DitsError): Promise<void> {
-  await frames.send(['error', error.code, error.message.slice(0, 2000), error.hint ?? null])
+  await frames.send(['error', error.code, clipText(error.message), error.hint === undefined ? null : clipText(error.hint)])
 }
 
 /** A DitsError as it is; anything else is a failure of the server's own, whose text is for its log only. */

@@ -158,7 +158,7 @@ describe('fetch', () => {
     const id = await source.commit({ 'clip.mov': media(3_000_000, 'clip'), ...manyFiles(300) })
     await pushBranch(source.repo, server)
     const test = await TestRepo.create()
-    const report = await fetchBranch(test.repo, server, { wantsContent: () => false })
+    const report = await fetchBranch(test.repo, server, { wantsContent: 'none' })
     expect(report.bytesIn).toBeLessThan(100_000)
     const problems: string[] = []
     await markReachable(test.repo.objects, [{ kind: 'commit', id }], { onProblem: ({ object }) => problems.push(object.kind) })

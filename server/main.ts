@@ -204,9 +204,9 @@ async function whoAmI({ token, address }: PageRequest, accounts: Accounts, attem
 
 async function isReachable(store: ByteStore, { wait, log }: ServerOptions): Promise<boolean> {
   try {
-    const asked = store.stat('auth/format').then(() => true)
+    const asked = store.stat('auth/format').then((found) => found !== undefined)
     const answered = await Promise.race([asked, wait(readyWaitMs).then(() => false)])
-    if (!answered) log.error({ waitedMs: readyWaitMs }, 'the store does not answer')
+    if (!answered) log.error({ waitedMs: readyWaitMs }, 'the store does not answer, or not as the store of a server')
     return answered
   } catch (error) {
     log.error({ error }, 'the store cannot be reached')

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import https from 'node:https'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
@@ -161,6 +161,12 @@ describe('dits serve', () => {
     const server = await serve()
     const other = startServe(['--data', join(folder, 'other'), '--listen', new URL(server.url).host])
     await expect(other).rejects.toThrow(/ended with 2: .*"address-unavailable".*EADDRINUSE/)
+  })
+
+  it('is alive but not ready while its data are not to be had', async () => {
+    const server = await serve()
+    renameSync(join(data(), 'auth'), join(data(), 'elsewhere'))
+    expect([(await get(`${server.url}/healthz`)).status, (await get(`${server.url}/readyz`)).status]).toEqual([200, 503])
   })
 
   it('drops who says nothing, and goes on for all others', async () => {

@@ -8,6 +8,7 @@ export const testTools = {
   'ceph': 'ceph-common',
   'ceph-mon': 'ceph-mon',
   'ceph-osd': 'ceph-osd',
+  'chromium': 'chromium',
   'ffmpeg': 'ffmpeg',
   'ffprobe': 'ffmpeg',
   'fish': 'fish',

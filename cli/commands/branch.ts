@@ -35,6 +35,8 @@ back with 'dits undo'. With --json: a line a branch {name, id, current}.`,
       .option('M', { type: 'boolean', default: false, describe: 'rename over a branch that is there' })
       .option('force', { alias: 'f', type: 'boolean', default: false, describe: 'move a branch that is there' })
       .option('list', { alias: 'l', type: 'boolean', default: false, describe: 'list branches, also by patterns' })
+      .option('remotes', { alias: 'r', type: 'boolean', default: false, describe: 'list the branches of remotes, as last fetched' })
+      .option('all', { alias: 'a', type: 'boolean', default: false, describe: 'list these as well' })
       .option('show-current', { type: 'boolean', default: false, describe: 'print the branch that you are on' }),
 
   async run(context, args) {

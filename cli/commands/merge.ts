@@ -3,9 +3,8 @@ import { commitStaged } from '../../core/changing/commit.ts'
 import { requireMerge } from '../../core/merging/abort.ts'
 import { mergeInto, type MergeTarget } from '../../core/merging/merge.ts'
 import { previousBranch } from '../../core/refs/earlier-values.ts'
-import { checkRefName } from '../../core/refs/refs.ts'
+import { isRefName } from '../../core/refs/refs.ts'
 import type { Repo } from '../../core/repo.ts'
-import { DitsError } from '../../core/errors.ts'
 import { UsageError } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
@@ -81,19 +80,10 @@ async function mergeTargetOf(repo: Repo, text: string): Promise<MergeTarget> {
   const kinds = { heads: 'branch', tags: 'tag', remotes: 'remote' } as const
   for (const [folder, kind] of Object.entries(kinds)) {
     const [, short = name] = /^(?:refs\/)?(?:heads|tags|remotes)\/(.+)$/.exec(name) ?? []
-    if (await hasRef(repo, `refs/${folder}/${short}`)) return { id, name: short, kind }
+    const ref = `refs/${folder}/${short}`
+    if (isRefName(ref) && (await repo.refs.read(ref))) return { id, name: short, kind }
   }
   return { id, name, kind: 'commit' }
-}
-
-async function hasRef(repo: Repo, name: string): Promise<boolean> {
-  try {
-    checkRefName(name)
-  } catch (error) {
-    if (error instanceof DitsError) return false
-    throw error
-  }
-  return (await repo.refs.read(name)) !== undefined
 }
 
 async function conclude(context: Context, repo: Repo, message: string | undefined): Promise<void> {

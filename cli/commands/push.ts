@@ -1,6 +1,6 @@
 import { readCurrentHead, shortRefName } from '../../core/changing/head.ts'
 import { DitsError } from '../../core/errors.ts'
-import { checkRefName } from '../../core/refs/refs.ts'
+import { checkRefName, isRefName } from '../../core/refs/refs.ts'
 import { upstreamOf } from '../../core/refs/upstream.ts'
 import type { Repo } from '../../core/repo.ts'
 import { syncedPrefixes } from '../../protocol/fetch-remote.ts'
@@ -102,15 +102,6 @@ async function parseRef(repo: Repo, text: string): Promise<PushRef> {
   }
   if (to === undefined) throw new DitsError('unknown-branch', `you have no branch or tag '${from}'`, { hint: 'dits branch lists branches; FROM:TO pushes any commit to a branch' })
   return { from: (await findRevision(repo, from)).id, to: targetName(to, 'heads') }
-}
-
-function isRefName(name: string): boolean {
-  try {
-    checkRefName(name)
-    return true
-  } catch {
-    return false
-  }
 }
 
 function targetName(text: string, kind: 'heads' | 'tags'): string {

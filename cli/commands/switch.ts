@@ -5,9 +5,11 @@ import type { Id } from '../../core/objects/id.ts'
 import type { Head } from '../../core/refs/refs.ts'
 import { nearestName } from '../../core/refs/nearest-name.ts'
 import { previousBranch } from '../../core/refs/earlier-values.ts'
-import { checkRefName } from '../../core/refs/refs.ts'
+import { checkRefName, isRefName } from '../../core/refs/refs.ts'
+import { trackingName } from '../../core/refs/upstream.ts'
 import { moveUnbornHead } from '../../core/changing/branches.ts'
 import type { Repo } from '../../core/repo.ts'
+import { listRemotes, setUpstream } from '../../protocol/remotes.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { formatAmount } from '../format.ts'
@@ -44,6 +46,7 @@ With --json: {before, after, branch, written, removed, saved}.`,
     if (args.create !== undefined) return createAndGo(context, repo, { name: args.create, start: args.target, force: args.force })
     if (args.target === undefined) throw new DitsError('nothing-named', 'name the branch to go to', { hint: 'see: dits branch' })
     const target = args.target === '-' ? '@{-1}' : args.target
+    if (!args.detach && (await followRemoteBranch(context, repo, target, args.force))) return
     await go(context, repo, { ...(await destinationOf(repo, target, args.detach)), force: args.force })
   },
 }
@@ -68,6 +71,23 @@ export async function createAndGo(context: Context, repo: Repo, target: { name: 
   if (id) return go(context, repo, { id, head: { branch }, create: true, force: target.force })
   await moveUnbornHead(repo, branch)
   if (!context.quiet && !context.json) context.stdout.line(`Switched to a new branch '${target.name}'`)
+}
+
+/** Where a word is no branch here, but one of a single remote: makes a branch that follows that, and goes to it. */
+async function followRemoteBranch(context: Context, repo: Repo, target: string, force: boolean): Promise<boolean> {
+  const branch = `refs/heads/${target}`
+  if (!isRefName(branch) || (await repo.refs.read(branch))) return false
+  const found: { remote: string; id: Id }[] = []
+  for (const { name: remote } of listRemotes(repo.config)) {
+    const id = await repo.refs.read(trackingName(remote, branch))
+    if (id) found.push({ remote, id })
+  }
+  const [only] = found
+  if (!only || found.length > 1) return false
+  await go(context, repo, { id: only.id, head: { branch }, create: true, force })
+  await setUpstream(repo, branch, { remote: only.remote, branch })
+  if (!context.quiet && !context.json) context.stdout.line(`It follows '${only.remote}/${target}'.`)
+  return true
 }
 
 async function destinationOf(repo: Repo, target: string, detach: boolean): Promise<{ id: Id; head: Head }> {
@@ -96,13 +116,7 @@ async function findOrSuggest(repo: Repo, target: string): Promise<Id> {
 const suggestedAmongMax = 10_000
 
 async function readBranch(repo: Repo, branch: string): Promise<Id | undefined> {
-  try {
-    checkRefName(branch)
-  } catch (error) {
-    if (error instanceof DitsError) return undefined
-    throw error
-  }
-  return repo.refs.read(branch)
+  return isRefName(branch) ? repo.refs.read(branch) : undefined
 }
 
 function show(context: Context, report: SwitchReport, isNew: boolean): void {

@@ -1,3 +1,4 @@
+import { damaged } from './columns.ts'
 import type { Id } from './id.ts'
 import { decodeListRoot, listRowId, readListNode, type ChunkRef, type ListNode } from './list-node.ts'
 import type { ObjectReader } from './object-io.ts'
@@ -120,6 +121,7 @@ async function* gapsBetween(sourceA: Rows, sourceB: Rows): AsyncIterable<Gap> {
     let doneA = 0
     let doneB = 0
     for (const [i, j] of matches) {
+      if (a.rows[i]!.size !== b.rows[j]!.size) throw damaged('chunk list', `two lists say different sizes of '${a.rows[i]!.id}'`)
       if (i > doneA || j > doneB) yield { a: a.rows.slice(doneA, i), b: b.rows.slice(doneB, j) }
       doneA = i + 1
       doneB = j + 1

@@ -1,4 +1,5 @@
 import type { BytePath } from '../bytes.ts'
+import { damaged } from './columns.ts'
 import type { Id } from './id.ts'
 import type { ObjectReader } from './object-io.ts'
 import { TreeCursor } from './tree-cursor.ts'
@@ -23,7 +24,7 @@ export interface EntryChange {
  * What differs between two versions of one directory, in order of name, not
  * looking into directories below; a few nodes' worth at a time. `undefined`
  * stands for a directory that does not exist. Nodes that both versions share
- * are not read.
+ * are not read. Throws `object-damaged` where the versions contradict each other.
  */
 export async function* diffDirectory(
   reader: ObjectReader,
@@ -40,6 +41,7 @@ export async function* diffDirectory(
       if (changes.length > 0) yield changes
     } else if (levelA === levelB && a.child?.id === b.child?.id) {
       // The same node covers the same names, and all before it is done on both sides.
+      checkSameSaid(a.child, b.child)
       a.skip(1)
       b.skip(1)
     } else {
@@ -74,6 +76,7 @@ function mergeLeaves(a: TreeCursor, b: TreeCursor): EntryChange[] {
       changes.push({ name: after.name, after })
       j++
     } else if (before && after) {
+      if (before.id === after.id && before.content === after.content) checkSameSaid(before, after)
       if (!sameEntry(before, after)) changes.push({ name: before.name, before, after })
       i++
       j++
@@ -82,4 +85,19 @@ function mergeLeaves(a: TreeCursor, b: TreeCursor): EntryChange[] {
   a.skip(i - startA)
   b.skip(j - startB)
   return changes
+}
+
+/** One object is one size: of two versions that say something else of it, one lies. */
+function checkSameSaid(a: Said | undefined, b: Said | undefined): void {
+  if (a?.size !== b?.size || a?.hash !== b?.hash || a?.count !== b?.count || a?.name !== b?.name) {
+    throw damaged(`tree with '${a?.id}' in it`, 'two versions say different things of one object')
+  }
+}
+
+interface Said {
+  id: Id
+  name: BytePath
+  size: number
+  hash?: Id
+  count?: number
 }

@@ -28,6 +28,17 @@ export function checkRefName(name: string): void {
   if (escapeName(kind).length > keyNameBytesMax) throw badName(name, 'use a shorter name')
 }
 
+/** Whether `checkRefName` takes the name. */
+export function isRefName(name: string): boolean {
+  try {
+    checkRefName(name)
+    return true
+  } catch (error) {
+    if (error instanceof DitsError) return false
+    throw error
+  }
+}
+
 /**
  * The key that holds a ref (FORMAT.md, "Refs"). Folders below the kind end
  * with '%', so that no ref's file has the name of a folder, not even a deleted ref's.

@@ -4,7 +4,7 @@ import type { Id } from '../objects/id.ts'
 import type { ByteStore, PutCondition } from '../store/byte-store.ts'
 import { checkRefName, foldersOfName, refKey, refKeyPrefix, refNameOfKey } from './ref-name.ts'
 
-export { checkRefName } from './ref-name.ts'
+export { checkRefName, isRefName } from './ref-name.ts'
 
 /** Where HEAD stands: on a branch, by its full name ('refs/heads/main'), which may have no commit yet; or on a commit. */
 export type Head = { branch: string } | { id: Id }
