@@ -50,8 +50,15 @@ function load(): WebTransportImplementation | string {
     const native = require(join(dirname(entry), '../napi.cjs')) as Native
     return { connect: (url, fingerprints) => connect(native, url, fingerprints), listen: (...options) => listen(native, ...options) }
   } catch (error) {
-    return `@moq/web-transport does not load here: ${error instanceof Error ? error.message.split('\n')[0] : error}`
+    return `@moq/web-transport does not load here: ${reasonOf(error)}`
   }
+}
+
+/** The package tries several files and keeps each failure as the cause of the next; one of them may know about the system. */
+function reasonOf(error: unknown): string {
+  const messages: string[] = []
+  for (let cause = error; cause instanceof Error && messages.length < 10; cause = cause.cause) messages.push(cause.message.split('\n')[0]!)
+  return messages.find((message) => /GLIBC|dlopen|shared object/.test(message)) ?? messages[0] ?? String(error)
 }
 
 function connect({ NapiClient }: Native, url: string, fingerprints: readonly string[]): WebTransportSession {
