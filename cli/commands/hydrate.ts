@@ -39,7 +39,7 @@ With --json: {files: [{path, size}], bytes, missingBytes, changed}.`,
     if (changed.length > 0) context.warn(`left alone, because it was changed here: ${changed.slice(0, 5).map(quotePath).join(', ')}${changed.length > 5 ? ', ...' : ''}`)
     if (context.quiet) return changed.length > 0 ? 1 : 0
     const come = `${formatAmount(files.length, 'file')}, ${formatSize(bytes)}`
-    if (files.length === 0) context.stdout.line('No ghosts here: every file has its content.')
+    if (files.length === 0) context.stdout.line(changed.length > 0 ? 'Nothing was hydrated.' : args.paths?.length ? 'No ghosts among these: they have their content.' : 'No ghosts here: every file has its content.')
     else if (dryRun) context.stdout.line(`${come}; at most ${formatSize(missingBytes)} would have to come.`)
     else context.stdout.line(`Hydrated ${come}.`)
     return changed.length > 0 ? 1 : 0
