@@ -4,6 +4,8 @@ import { filterBytesMax } from './limits.ts'
 /** Bits a key: with seven probes about 0.8 % of absent ids seem to be there. */
 export const filterBitsPerKey = 10
 const probes = 7
+/** In a smaller filter the probes of an id fall on each other too often. */
+const filterBytesMin = 128
 
 /**
  * A Bloom filter over ids. Ids are hashes already, so its probes are taken
@@ -53,7 +55,7 @@ export class IdFilter {
 
 /** Bytes of the filter for so many keys; more than `filterBytesMax` means that there is none. */
 export function filterBytes(keys: number): number {
-  return Math.max(8, Math.ceil((keys * filterBitsPerKey) / 8))
+  return Math.max(filterBytesMin, Math.ceil((keys * filterBitsPerKey) / 8))
 }
 
 /** The low 53 bits of the 8 bytes at `offset`, little-endian. */

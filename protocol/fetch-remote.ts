@@ -1,4 +1,4 @@
-import { applyChange, changeShallow, decodeCommit, DitsError, isAncestor, newSessionName, readCommit, trackingName, withLock, withTransfer, type BytePath, type Id, type Repo } from '#core'
+import { changeShallow, decodeCommit, DitsError, isAncestor, newSessionName, readCommit, trackingName, withLock, withTransfer, type BytePath, type Id, type Repo } from '#core'
 import { fetchCommits, type FetchOptions, type FetchReport, type FetchTarget } from './fetch.ts'
 import { havesMax } from './limits.ts'
 import type { RemoteRefs, RemoteSession } from './remote-session.ts'
@@ -36,9 +36,9 @@ export interface FetchRemoteReport extends FetchReport {
 export const syncedPrefixes: readonly string[] = ['refs/heads/', 'refs/tags/']
 
 /**
- * Brings a remote's branches and tags: their objects, then, in one operation
- * that undo can take back, the refs under `refs/remotes/NAME/` and `refs/tags/`.
- * A tag that is something else here is kept. Working goes on meanwhile. The
+ * Brings a remote's branches and tags: their objects, then the refs under
+ * `refs/remotes/NAME/` and `refs/tags/`, which say how it is there and so are
+ * nothing that undo could take back. A tag that is something else here is kept. Working goes on meanwhile. The
  * session was asked for `syncedPrefixes` with its greeting. Throws
  * `unknown-branch`, `transfer-running`, and what `fetchCommits` throws.
  */
@@ -125,10 +125,7 @@ async function moveTrackingRefs(repo: Repo, remote: string, there: RemoteRefs, c
   const fetched: FetchedRef[] = []
   for (const { name, remoteName, id } of chosen) fetched.push(await compareRef(repo, name, remoteName, id))
   if (options.prune) fetched.push(...(await goneRefs(repo, remote, there)))
-  const refs = fetched
-    .filter(({ outcome }) => outcome !== 'same' && outcome !== 'kept')
-    .map(({ name, before, after }) => ({ name, ...(before && { before }), ...(after && { after }) }))
-  await applyChange(repo, { refs })
+  for (const { name, before, after, outcome } of fetched) if (outcome !== 'same' && outcome !== 'kept') await repo.refs.move(name, before, after)
   return fetched
 }
 

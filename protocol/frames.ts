@@ -187,6 +187,7 @@ export class FrameStream {
     while (this.#arrived.length < length) {
       if (this.#sentSinceRead) this.counts.rounds++
       this.#sentSinceRead = false
+      if (idleMs === undefined && this.#patienceMs <= 0) throw silent()
       const since = this.#now()
       const bytes = await inTime(this.#stream.read(), idleMs ?? this.#patienceMs)
       if (!bytes) {
@@ -206,13 +207,17 @@ export class FrameStream {
 export async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new DitsError('peer-silent', 'the other side was silent, or next to it, for too long', { hint: 'try again' })), Math.max(1, ms))
+    timer = setTimeout(() => reject(silent()), Math.max(1, ms))
   })
   try {
     return await Promise.race([work, late])
   } finally {
     clearTimeout(timer)
   }
+}
+
+function silent(): DitsError {
+  return new DitsError('peer-silent', 'the other side was silent, or next to it, for too long', { hint: 'try again' })
 }
 
 function cutShort(): DitsError {

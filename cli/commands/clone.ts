@@ -8,7 +8,7 @@ import type { Id } from '../../core/objects/id.ts'
 import { trackingName } from '../../core/refs/upstream.ts'
 import { closeRepo, initRepo, openRepo, type Repo } from '../../core/repo.ts'
 import { addRemote, findRemote, setUpstream, type Remote } from '../../protocol/remotes.ts'
-import { linkPacks } from '../../protocol/link-packs.ts'
+import { linkPacksOf } from '../../protocol/link-packs.ts'
 import { UsageError } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import { parseRemoteUrl } from '../connect.ts'
@@ -27,6 +27,7 @@ interface CloneArguments {
   checkout: boolean
   filter?: string | undefined
   depth?: number | undefined
+  reference?: string | undefined
 }
 
 export const command: Command<CloneArguments> = {
@@ -53,6 +54,7 @@ bytesReceived, bytesSent, rounds, written}.`,
       .option('origin', { alias: 'o', type: 'string', default: 'origin', describe: 'what to call the remote' })
       .option('filter', { type: 'string', describe: "leave content behind until it is needed: none, size:10M, or path:'Level_3/**'" })
       .option('depth', { type: 'number', describe: 'only so many commits of each branch' })
+      .option('reference', { type: 'string', describe: 'take what this repository on the same disk has, instead of fetching it' })
       .option('checkout', { type: 'boolean', default: true, describe: '--no-checkout: write no files' }),
 
   async run(context, args) {
@@ -61,7 +63,8 @@ bytesReceived, bytesSent, rounds, written}.`,
     const { repo, remote, isNew } = await prepare(context, root, { name: args.origin, url: normalAddress(context, args.url), filter: readFilter(args.filter) })
     try {
       const address = parseRemoteUrl(remote.url, context.cwd)
-      if (address.kind === 'path' && args.filter === undefined && depth === undefined) await linkPacks(repo, address.folder)
+      if (args.reference !== undefined) await linkPacksOf(repo, resolve(context.cwd, args.reference))
+      if (address.kind === 'path' && args.filter === undefined && depth === undefined) await linkPacksOf(repo, address.folder)
       const fetched = await fetchFrom(context, repo, remote, { depth })
       const done = await goToBranch(repo, remote, fetched, args)
       show(context, repo, fetched, done)

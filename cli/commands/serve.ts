@@ -99,7 +99,7 @@ async function readOptions(context: Context, args: ServeArguments): Promise<Serv
     autoCreate: args['auto-create'] === 'never' ? undefined : (args['auto-create'] as Role),
     graceMs: parseDuration(args.grace, '--grace'),
     clock: serverClock(context),
-    wait: (ms) => delay(ms, undefined, { ref: false }),
+    wait: (ms) => delay(ms),
     version: readVersion(),
     log: createLog({
       write: (line) => writeLog(context, line),
