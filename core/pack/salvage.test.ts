@@ -103,6 +103,14 @@ describe('salvaging', () => {
     expect(readdirSync(join(folder, 'packs'))).toHaveLength(2)
   })
 
+  it('takes over a pack that got its name but no index', async () => {
+    const { store, objects } = await openStore()
+    const { bytes, ids } = await packOf(8, 20)
+    await store.put('packs/orphan.pack', bytes)
+    expect((await salvagePacks(store, objects, newName)).objects).toBe(20)
+    expect(await heldOf(objects, ids)).not.toContain(false)
+  })
+
   it('looks at a file again that has grown', async () => {
     const { store, objects, leave } = await openStore()
     const { bytes, ends } = await packOf(5, 20)

@@ -23,14 +23,15 @@ const running = new Map<string, Promise<SalvageReport>>()
 
 /**
  * Copies what a killed transfer had received, and what is not stored already,
- * from unfinished packs in `tmp/` into packs of its own, each record verified.
- * The unfinished packs are left as they are: another process may be writing to
- * one, and then some objects are stored twice. Memory is bounded by one record
+ * from unfinished packs in `tmp/`, and packs that got no index, into packs of
+ * its own, each record verified. The unfinished packs are left as they are:
+ * another process may be at work on one, and then some objects are stored
+ * twice. Does nothing in a store that keeps no leftovers. Memory is bounded by one record
  * and a few pieces. Throws `store-io`.
  */
 export async function salvagePacks(store: ByteStore, objects: PackedObjects, newSessionName: () => string): Promise<SalvageReport> {
   const report: SalvageReport = { objects: 0, bytes: 0 }
-  for (const leftover of await leftoversOf(store, 'packs')) {
+  for (const leftover of await unfinishedPacks(store)) {
     if (lookedThrough.get(leftover.path) === leftover.size) continue
     const now = running.get(leftover.path) ?? salvageOne(leftover, store, objects, newSessionName()).finally(() => running.delete(leftover.path))
     running.set(leftover.path, now)
@@ -40,6 +41,21 @@ export async function salvagePacks(store: ByteStore, objects: PackedObjects, new
   }
   await objects.packs.refresh()
   return report
+}
+
+/** Packs that were not finished, or that got their names but no index. */
+async function unfinishedPacks(store: ByteStore): Promise<Leftover[]> {
+  const unfinished = await leftoversOf(store, 'packs')
+  if (!unfinished) return []
+  const keys = new Set<string>()
+  for await (const key of store.list('packs/')) keys.add(key)
+  for (const key of keys) {
+    if (!key.endsWith('.pack') || keys.has(key.replace(/pack$/, 'idx'))) continue
+    const size = (await store.stat(key))?.size
+    const read = async (offset: number, length: number) => (await store.get(key, { offset, length }))?.bytes ?? new Uint8Array(0)
+    if (size !== undefined) unfinished.push({ path: key, size, read })
+  }
+  return unfinished
 }
 
 async function salvageOne(leftover: Leftover, store: ByteStore, objects: PackedObjects, session: string): Promise<SalvageReport> {

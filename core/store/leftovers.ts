@@ -12,12 +12,12 @@ export interface Leftover {
  * somebody's still, so none of it is to be relied on or removed.
  */
 export interface KeepsLeftovers {
-  leftovers(keyFolder: string): Promise<Leftover[]>
+  leftovers(keyFolder: string): Promise<Leftover[] | undefined>
 }
 
-/** What interrupted puts left in a store for keys right in a folder; nothing where it keeps none. */
-export async function leftoversOf(store: object, keyFolder: string): Promise<Leftover[]> {
-  return keepsLeftovers(store) ? store.leftovers(keyFolder) : []
+/** What interrupted puts left in a store for keys right in a folder; `undefined` where it keeps none. */
+export async function leftoversOf(store: object, keyFolder: string): Promise<Leftover[] | undefined> {
+  return keepsLeftovers(store) ? store.leftovers(keyFolder) : undefined
 }
 
 function keepsLeftovers(store: object): store is KeepsLeftovers {

@@ -43,7 +43,7 @@ export class PrefixStore implements ByteStore, KeepsLeftovers {
     return this.#store.delete(this.#below(key))
   }
 
-  leftovers(keyFolder: string): Promise<Leftover[]> {
+  leftovers(keyFolder: string): Promise<Leftover[] | undefined> {
     return leftoversOf(this.#store, this.#start + keyFolder)
   }
 
