@@ -39,6 +39,7 @@ export { openRecord, PackedObjects } from './pack/packed-objects.ts'
 export type { Located } from './pack/pack-set.ts'
 export { readRecordHeader, recordHeaderBytes, type RecordHeader } from './pack/pack-format.ts'
 export { PackWriter } from './pack/pack-writer.ts'
+export { salvagePacks, type SalvageReport } from './pack/salvage.ts'
 export { beginWriting, PackedWriter, type WriteSession } from './pack/packed-writer.ts'
 export { ContentReader, type ContentRange } from './checkout/content-reader.ts'
 

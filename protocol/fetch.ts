@@ -1,4 +1,4 @@
-import { decodeTag, DitsError, type ByteStore, type Id, type PackedObjects } from '#core'
+import { decodeTag, DitsError, salvagePacks, type ByteStore, type Id, type PackedObjects } from '#core'
 import { Difference, type DifferenceOptions } from './difference.ts'
 import { havesMax, idsPerMessageMax, requestsAhead, tagDepthMax } from './limits.ts'
 import { violation } from './frames.ts'
@@ -55,6 +55,8 @@ export async function fetchCommits(session: RemoteSession, target: FetchTarget, 
   const receiver = new RecordReceiver(target.store, target.objects, target.newSessionName())
   const work = new Fetch(session, target.objects, receiver, options)
   await target.objects.packs.refresh()
+  // What a fetch had brought when it was killed.
+  await salvagePacks(target.store, target.objects, () => target.newSessionName())
   try {
     await work.run(wants)
   } finally {

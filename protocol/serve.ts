@@ -1,4 +1,4 @@
-import { DitsError, type Id } from '#core'
+import { DitsError, salvagePacks, type Id } from '#core'
 import { clipText, readArray, readBytes, readCount, readText, unpackIds } from './fields.ts'
 import { FrameStream, inTime, violation, type Message } from './frames.ts'
 import { filterOfAll, heldBits } from './held.ts'
@@ -81,6 +81,7 @@ class Session {
   readonly #repository: HostedRepository
   readonly #host: Host
   readonly #options: ServeOptions
+  #salvaged: Promise<unknown> | undefined
   readonly #answers: Record<string, { role: 'read' | 'write'; answer: Answer }> = {
     refs: { role: 'read', answer: (message) => this.#refs(message) },
     history: { role: 'read', answer: (message) => serveHistory(this.#frames, this.#repository, message, this.#options.signal) },
@@ -115,7 +116,10 @@ class Session {
       if (request.role === 'write' && this.#repository.role === 'read') {
         throw new DitsError('access-denied', `you may read '${this.#repository.name}' but not change it`, { hint: 'ask its administrator for the role write' })
       }
-      await this.#frames.whileWorking(() => request.answer(message))
+      await this.#frames.whileWorking(async () => {
+        if (this.#repository.role !== 'read') await this.#salvage()
+        await request.answer(message)
+      })
     } catch (error) {
       await this.#fail(message[0], error)
     } finally {
@@ -129,6 +133,13 @@ class Session {
         bytesOut: counts.bytesOut - before.out,
       })
     }
+  }
+
+  /** Before a client that may push learns what is here, what an earlier push had brought when the server was killed. */
+  #salvage(): Promise<unknown> {
+    const { store, objects } = this.#repository
+    this.#salvaged ??= salvagePacks(store, objects, () => this.#repository.newSessionName())
+    return this.#salvaged
   }
 
   /** Tells the client, where the stream can still be used; where data may be on its way, it cannot. */

@@ -1,5 +1,6 @@
+import { hash } from 'node:crypto'
 import { createRandom, type Random } from '../fixtures/random.ts'
-import { blake3, ChunkListBuilder, createBlake3, encodeCommit, encodeManifest, hashObject, idFromBytes, idToBytes, MemoryStore, PackedObjects, PackWriter, readCommit, referencesOf, TreeBuilder, type ByteStore, type BytePath, type EntryKind, type Id, type ObjectKind, type TreeEntry } from '#core'
+import { ChunkListBuilder, createBlake3, encodeCommit, encodeManifest, hashObject, idFromBytes, idToBytes, MemoryStore, PackedObjects, PackWriter, readCommit, referencesOf, TreeBuilder, type ByteStore, type BytePath, type EntryKind, type Id, type ObjectKind, type TreeEntry } from '#core'
 
 /** Files of a synthetic version: by path, the numbers of the chunks that they are made of. */
 export type Version = ReadonlyMap<string, readonly number[]>
@@ -141,15 +142,7 @@ function fileEntry(entry: Pick<TreeEntry, 'content' | 'size' | 'id' | 'hash'>): 
 
 /** Bytes that are the same for the same number and do not compress. */
 export function chunkOf(number: number, length: number): Uint8Array {
-  const start = Buffer.alloc(8)
-  start.writeDoubleLE(number)
-  const out = Buffer.alloc(length)
-  let block = blake3(start)
-  for (let at = 0; at < length; at += 32) {
-    out.set(block.subarray(0, Math.min(32, length - at)), at)
-    if (at + 32 < length) block = blake3(block)
-  }
-  return out
+  return hash('shake256', String(number), { outputEncoding: 'buffer', outputLength: length })
 }
 
 /** Everything that some commits or tags reach, by id, as far as it is in a store; what they name and is not there as well. */

@@ -16,6 +16,7 @@ import { openDataToServe } from './open-data.ts'
 import { openOwnCertificate } from './own-certificate.ts'
 import { createPages } from './pages.ts'
 import { createRepositories } from './repositories.ts'
+import { listenForWebTransport } from './web-transport.ts'
 
 /** Where WebSockets are opened; which repository is meant stands in the greeting. */
 export const webSocketPath = '/dits'
@@ -92,6 +93,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     cleanUp.push(acceptStreams(server, counted(metrics, handler), { options, metrics, ending }))
     const address = await listen(server, options.listen)
     cleanUp.push(async () => closeListener(server))
+    if (tls) {
+      const over = { address: { host: options.listen.host, port: address.port }, tls, path: webSocketPath }
+      cleanUp.push(listenForWebTransport({ ...over, handler: counted(metrics, handler), graceMs: options.graceMs, log }))
+    }
     const metricsUrl = options.metrics && (await serveMetrics(options.metrics, metrics, log, cleanUp))
     // Last, because a start that fails would keep the token to itself.
     const firstToken = await createFirstUser(accounts)

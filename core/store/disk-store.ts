@@ -7,6 +7,7 @@ import { listKeys } from './disk-list.ts'
 import { createFolder, linkIfAbsent, parentOf, removeEmptyFolder, syncFolder, writeDurably } from './durable-files.ts'
 import { acquireFileLock } from './file-lock.ts'
 import { checkKey, checkKeyPrefix, lockName, rangeLength, temporaryFolder } from './key.ts'
+import type { KeepsLeftovers, Leftover } from './leftovers.ts'
 import { openRegular, OpenFiles } from './open-files.ts'
 import { checkWholeRead, keyConflict, storeError, withStoreErrors } from './store-error.ts'
 
@@ -22,6 +23,9 @@ export interface DiskStoreOptions {
   hardLinks?: boolean
 }
 
+/** The files that this thread writes now. */
+const beingWritten = new Set<string>()
+
 /**
  * A ByteStore in a folder: a value is the file whose path is its key.
  *
@@ -31,7 +35,7 @@ export interface DiskStoreOptions {
  * hard link, which fails where the name exists. The other changes take the
  * lock on the file `lock` for the instant in which they compare and rename.
  */
-export class DiskStore implements ByteStore {
+export class DiskStore implements ByteStore, KeepsLeftovers {
   readonly #folder: string
   readonly #files = new OpenFiles(openFilesMax)
   #hardLinks: boolean
@@ -70,7 +74,7 @@ export class DiskStore implements ByteStore {
     checkKey(key)
     // Spares the writing where the answer is no already. What counts is the second look, in `#place`.
     if (condition && !(await withStoreErrors('read', key, this.#holds(key, condition)))) return false
-    const temporary = await this.#writeTemporary(body)
+    const temporary = await this.#writeTemporary(key, body)
     let stored = false
     try {
       stored = await this.#place(key, temporary, condition)
@@ -132,6 +136,18 @@ export class DiskStore implements ByteStore {
     return removed
   }
 
+  async leftovers(keyFolder: string): Promise<Leftover[]> {
+    const found: Leftover[] = []
+    for (const name of await this.#temporaryNames()) {
+      const path = `${this.#folder}/${temporaryFolder}/${name}`
+      const [pid, tag] = name.split('-')
+      if (tag !== tagOf(keyFolder) || beingWritten.has(path) || isOfOther(Number(pid))) continue
+      const size = await sizeOf(path)
+      if (size !== undefined) found.push({ path, size, read: (offset, length) => readFileRange(path, offset, length) })
+    }
+    return found
+  }
+
   /** Closes the files kept open for reading. The store is not used after that. */
   async close(): Promise<void> {
     await this.#lastChange
@@ -156,11 +172,16 @@ export class DiskStore implements ByteStore {
     return (await this.#getWhole(key))?.version === condition.if.version
   }
 
-  async #writeTemporary(body: Uint8Array | AsyncIterable<Uint8Array>): Promise<string> {
+  async #writeTemporary(key: string, body: Uint8Array | AsyncIterable<Uint8Array>): Promise<string> {
     const folder = `${this.#folder}/${temporaryFolder}`
     await withStoreErrors('create', folder, createFolder(folder))
-    const path = `${folder}/${randomBytes(12).toString('hex')}`
-    await writeDurably(path, body)
+    const path = `${folder}/${process.pid}-${tagOf(parentOf(key))}-${randomBytes(12).toString('hex')}`
+    beingWritten.add(path)
+    try {
+      await writeDurably(path, body)
+    } finally {
+      beingWritten.delete(path)
+    }
     return path
   }
 
@@ -237,6 +258,44 @@ export class DiskStore implements ByteStore {
 
   #path(key: string): string {
     return `${this.#folder}/${key}`
+  }
+}
+
+/** Tells in a temporary file's name which folder its value was meant for: several repositories may share a store, and keep secrets from each other. */
+function tagOf(keyFolder: string): string {
+  return blake3Text(Buffer.from(keyFolder)).slice(0, 16)
+}
+
+/** Whether this is the number of another process that runs. */
+function isOfOther(pid: number): boolean {
+  if (!Number.isSafeInteger(pid) || pid <= 0 || pid === process.pid) return false
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return isErrno(error, 'EPERM')
+  }
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    const found = await stat(path)
+    return found.isFile() ? found.size : undefined
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined
+    throw storeError('read', path, error)
+  }
+}
+
+async function readFileRange(path: string, offset: number, length: number): Promise<Uint8Array> {
+  const handle = await openRegular(path)
+  if (!handle) return new Uint8Array(0)
+  try {
+    const bytes = Buffer.allocUnsafe(length)
+    const { bytesRead } = await handle.read(bytes, 0, length, offset)
+    return bytes.subarray(0, bytesRead)
+  } finally {
+    await handle.close()
   }
 }
 

@@ -1,12 +1,13 @@
 import type { ByteRange, ByteStore, PutCondition, Stored } from './byte-store.ts'
 import { checkKey, checkKeyPrefix, isReservedKey } from './key.ts'
+import { leftoversOf, type KeepsLeftovers, type Leftover } from './leftovers.ts'
 
 /**
  * The values of another store whose keys start with `prefix` and '/', under
  * what follows: how one store holds many repositories. It keeps the promises
  * of the store below, and no key leads out of it.
  */
-export class PrefixStore implements ByteStore {
+export class PrefixStore implements ByteStore, KeepsLeftovers {
   readonly #store: ByteStore
   readonly #start: string
 
@@ -40,6 +41,10 @@ export class PrefixStore implements ByteStore {
 
   async delete(key: string): Promise<void> {
     return this.#store.delete(this.#below(key))
+  }
+
+  leftovers(keyFolder: string): Promise<Leftover[] | undefined> {
+    return leftoversOf(this.#store, this.#start + keyFolder)
   }
 
   /** The key in the store below. Checked by itself first: 'tmp/a' is refused here, though 'prefix/tmp/a' would not be there. */
