@@ -31,9 +31,14 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     return code
   } catch (error) {
     terminal.progress.clear()
-    const code = await reportError(error, terminal)
+    const code = await reportError(whyItEnded(error, terminal.interrupts.signal), terminal)
     return code === exitCodes.interrupted && terminal.interrupts.received() === 'SIGTERM' ? exitCodes.terminated : code
   }
+}
+
+/** An interruption closes connections, and whoever used one learns of that first. */
+function whyItEnded(error: unknown, signal: AbortSignal): unknown {
+  return signal.aborted && (hasCode(error, 'connection-lost') || hasCode(error, 'connection-failed')) ? signal.reason : error
 }
 
 /** The streams of this process, and what the global options made of them. */

@@ -140,14 +140,14 @@ function showText(context: Context, remote: Remote, session: RemoteSession, repo
   stdout.line(`To ${remote.url}`)
   for (const { name, before, after } of report.moves) {
     if (!dryRun && !hasMoved(report, name)) continue
-    const what = !before ? '[new]' : !after ? '[deleted]' : `${shortId(before)}..${shortId(after)}`
+    const what = !before ? `[new ${name.startsWith('refs/tags/') ? 'tag' : 'branch'}]` : !after ? '[deleted]' : `${shortId(before)}..${shortId(after)}`
     stdout.line(`   ${what.padEnd(24)} ${shortRefName(name)}`)
   }
   const what = `${formatAmount(report.commits, 'commit')}, ${formatAmount(report.objectsSent, 'object')}`
+  const isNothing = report.commits + report.objectsSent === 0
   const held = report.bytesSaved > 0 ? `; ${formatSize(report.bytesSaved)} are there already` : ''
   if (dryRun) stdout.line(`Would send ${what}, ${formatSize(report.bytesSent)}${held}.`)
-  else if (report.moves.every(({ after }) => after === undefined)) stdout.line(transferSummary(session.counts, 0))
-  else stdout.line(`${what}; ${transferSummary(session.counts, report.bytesSaved)}`)
+  else stdout.line(`${isNothing ? '' : `${what}; `}${transferSummary(session.counts, report.bytesSaved)}`)
 }
 
 function showJson(context: Context, session: RemoteSession, report: PushRemoteReport, dryRun: boolean): void {

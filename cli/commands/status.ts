@@ -159,7 +159,7 @@ function showLong(view: View, report: StatusReport, upstream: UpstreamState | un
 
 function upstreamText({ name, counts }: UpstreamState, isMerging: boolean): string {
   const theirs = `'${shortRefName(name)}'`
-  if (!counts) return `Your branch follows ${theirs}, which is not here: not fetched yet, or gone there.`
+  if (!counts) return `Your branch follows ${theirs}, which is not there, as far as is known here.`
   const { ahead, behind } = counts
   if (ahead === 0 && behind === 0) return `Your branch is up to date with ${theirs}.`
   if (behind === 0) return `Your branch is ${formatAmount(ahead, 'commit')} ahead of ${theirs} (use "dits push").`
