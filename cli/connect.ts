@@ -52,10 +52,13 @@ export async function openRemote(context: Context, url: string, prefixes?: reado
 async function connect(context: Context, address: RemoteAddress): Promise<Connection> {
   if (address.kind === 'path') return connectPath(context, address.folder)
   if (address.kind === 'ssh') return connectSsh(context, address)
-  const { connectWebSocket } = await import('../protocol/websocket.ts')
-  const { certificateCheck } = await import('./known-servers.ts')
-  return connectWebSocket(`${address.origin}/dits`, {
+  const { connectRemote } = await import('../protocol/connect.ts')
+  const { certificateCheck, knownFingerprint } = await import('./known-servers.ts')
+  const fingerprint = await knownFingerprint(context, address.url)
+  return connectRemote(`${address.origin}/dits`, {
     tls: { onCertificate: certificateCheck(context, address.url) },
+    ...(fingerprint !== undefined && { fingerprint }),
+    onChoice: (why) => context.verbose && context.stderr.line(why),
     signal: context.signal,
   })
 }

@@ -26,6 +26,11 @@ export function certificateCheck(context: Context, url: string): (fingerprint: s
   }
 }
 
+/** The certificate that a URL's server is known by; `undefined` where none is remembered. */
+export async function knownFingerprint(context: Context, url: string): Promise<string | undefined> {
+  return (await readPrivateLines(fileOf(context))).get(serverOrigin(url))
+}
+
 /** Remembers the certificate that a URL's server is to show, in place of the one before. Throws `bad-fingerprint`. */
 export async function pinServer(context: Context, url: string, fingerprint: string): Promise<void> {
   const digits = fingerprint.replaceAll(':', '').toLowerCase()

@@ -2,13 +2,20 @@ import { readFile } from 'node:fs/promises'
 import { availableParallelism, hostname, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import { isErrno } from '../core/errors.ts'
-import type { Environment as CoreEnvironment } from '../core/repo.ts'
+import type { Environment as CoreEnvironment, Repo } from '../core/repo.ts'
 import type { Context, OpenRepo } from './context.ts'
 
 /** Opens the repository of a context. Core is loaded here, so that verbs without a repository start without it. */
 export const openRepo: OpenRepo = async (context) => {
   const core = await import('../core/repo.ts')
-  return core.openRepo(context.cwd, await describeWorld(context))
+  return withRemoteContent(context, (env) => core.openRepo(context.cwd, env))
+}
+
+/** Opens or makes a repository that gets the content which it lacks from its remote. */
+export async function withRemoteContent(context: Context, open: (env: CoreEnvironment) => Promise<Repo>): Promise<Repo> {
+  const openContentSource = async () => (await import('./remote-content.ts')).openRemoteContent(context, repo)
+  const repo: Repo = await open({ ...(await describeWorld(context)), openContentSource })
+  return repo
 }
 
 /** What core is told about the world; also for whoever creates a repository. */

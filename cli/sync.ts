@@ -4,6 +4,7 @@ import type { Repo } from '../core/repo.ts'
 import { fetchRemote, syncedPrefixes, type FetchRemoteOptions, type FetchRemoteReport } from '../protocol/fetch-remote.ts'
 import type { FrameCounts } from '../protocol/frames.ts'
 import { upstreamOf } from '../core/refs/upstream.ts'
+import { leaveSharedPacks, takeSharedPacks } from '../protocol/link-packs.ts'
 import { listRemotes, requireRemote, type Remote } from '../protocol/remotes.ts'
 import { openRemote } from './connect.ts'
 import type { Context } from './context.ts'
@@ -18,6 +19,8 @@ export interface Fetched extends FetchRemoteReport {
 
 /** Fetches from a remote, showing progress. Of a partial repository's remote, only commits and trees. */
 export async function fetchFrom(context: Context, repo: Repo, remote: Remote, options: Partial<FetchRemoteOptions> = {}): Promise<Fetched> {
+  const shared = sharedFolder(context, repo, remote)
+  if (shared !== undefined) await takeSharedPacks(repo, shared, remote.url)
   const session = await openRemote(context, remote.url, syncedPrefixes)
   const progress = transferProgress(context, 'receiving')
   try {
@@ -28,11 +31,18 @@ export async function fetchFrom(context: Context, repo: Repo, remote: Remote, op
       onProgress: ({ bytes }) => progress.show(bytes),
       ...options,
     })
+    if (shared !== undefined) await leaveSharedPacks(repo, shared, remote.url)
     return { ...report, counts: session.counts }
   } finally {
     progress.done()
     await session.close()
   }
+}
+
+/** Where clones of a remote share what they fetched, if they do: not of a folder, which is shared itself, nor partial ones. */
+function sharedFolder(context: Context, repo: Repo, remote: Remote): string | undefined {
+  const folder = /^[a-z]+:\/\//.test(remote.url) && remote.filter === undefined ? repo.config.get('store.shared') : undefined
+  return folder?.replace(/^~(?=\/)/, context.environment.home)
 }
 
 /** The remote that is meant: the one named, else the one that the current branch follows, else the only one, else 'origin'. Throws `unknown-remote`. */

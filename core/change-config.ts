@@ -8,9 +8,12 @@ const configKey = 'config'
  * opened with. Throws what `change` throws, and `repository-busy`.
  */
 export async function changeConfig(repo: Repo, change: (text: string, source: string) => string): Promise<void> {
-  await withLock(repo, async () => {
-    const stored = await repo.store.get(configKey)
-    const text = stored ? Buffer.from(stored.bytes).toString('utf8') : ''
-    await repo.store.put(configKey, Buffer.from(change(text, '.dits/config')))
-  })
+  await withLock(repo, () => changeConfigLocked(repo, change))
+}
+
+/** The same for who holds the repository's lock already. */
+export async function changeConfigLocked(repo: Repo, change: (text: string, source: string) => string): Promise<void> {
+  const stored = await repo.store.get(configKey)
+  const text = stored ? Buffer.from(stored.bytes).toString('utf8') : ''
+  await repo.store.put(configKey, Buffer.from(change(text, '.dits/config')))
 }

@@ -53,6 +53,13 @@ export { aheadBehind, isAncestor, mergeBases } from './history/ancestry.ts'
 export { changesBetween, type Change } from './history/changes.ts'
 export type { ContentMerger } from './history/merge-trees.ts'
 
+// Partial and shallow repositories
+export { formatFilter, matches as matchesFilter, parseFilter, type ContentFilter } from './ghosts/filter.ts'
+export type { BringOptions, ContentSource } from './ghosts/content-source.ts'
+export { bringContent, bringIdsMax, contentIsHere, type FileContent } from './ghosts/hydrate-content.ts'
+export { filtersOf, isPartial, isWanted, type RemoteFilter } from './ghosts/partial.ts'
+export { changeShallow, readShallow } from './history/shallow.ts'
+
 // Repositories
 export { closeRepo, findRepoRoot, holdsRepository, initRepo, initStore, newSessionName, openRepo, withLock, type Environment, type Progress, type Repo } from './repo.ts'
 export { changeConfig } from './change-config.ts'

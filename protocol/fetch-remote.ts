@@ -1,5 +1,5 @@
-import { applyChange, DitsError, isAncestor, newSessionName, readCommit, trackingName, withLock, withTransfer, type BytePath, type Id, type Repo } from '#core'
-import { fetchCommits, type FetchReport } from './fetch.ts'
+import { changeShallow, decodeCommit, DitsError, isAncestor, newSessionName, readCommit, trackingName, withLock, withTransfer, type BytePath, type Id, type Repo } from '#core'
+import { fetchCommits, type FetchOptions, type FetchReport, type FetchTarget } from './fetch.ts'
 import { havesMax } from './limits.ts'
 import type { RemoteRefs, RemoteSession } from './remote-session.ts'
 
@@ -9,13 +9,12 @@ export interface FetchRemoteOptions {
   tags: boolean
   /** Forget branches that are gone there. */
   prune: boolean
+  /** Commits of each branch, counted from its newest; the history before them is left behind. All where it is absent. */
   depth?: number | undefined
-  /** Commits whose parents were left behind and may stay so; none to bring the whole history. */
-  shallow?: ReadonlySet<Id> | undefined
+  /** How much of the history that was left behind earlier is brought now: so many commits, or all of it. */
+  deepen?: number | 'all' | undefined
   wantsContent?: ((path: BytePath, size: number) => boolean) | undefined
   onProgress?: (progress: { objects: number; bytes: number }) => void
-  /** Called with the commits whose parents were left behind, before any ref names them. */
-  onShallow?: (commits: readonly Id[]) => Promise<void>
 }
 
 /** How a ref of this repository was brought to what it is at the remote. */
@@ -37,31 +36,40 @@ export interface FetchRemoteReport extends FetchReport {
 export const syncedPrefixes: readonly string[] = ['refs/heads/', 'refs/tags/']
 
 /**
- * Brings a remote's branches and tags: their objects, then, in one operation
- * that undo can take back, the refs under `refs/remotes/NAME/` and `refs/tags/`.
- * A tag that is something else here is kept. Working goes on meanwhile. The
+ * Brings a remote's branches and tags: their objects, then the refs under
+ * `refs/remotes/NAME/` and `refs/tags/`, which say how it is there and so are
+ * nothing that undo could take back. A tag that is something else here is kept. Working goes on meanwhile. The
  * session was asked for `syncedPrefixes` with its greeting. Throws
  * `unknown-branch`, `transfer-running`, and what `fetchCommits` throws.
  */
 export async function fetchRemote(repo: Repo, session: RemoteSession, remote: string, options: FetchRemoteOptions): Promise<FetchRemoteReport> {
   return withTransfer(repo, async () => {
-    await repo.objects.packs.refresh()
+    await repo.objects.refresh()
     const there = await session.refs()
     const chosen = chooseRefs(there, remote, options)
     const target = { store: repo.store, objects: repo.objects, newSessionName: () => newSessionName(repo) }
     const wants = { commits: chosen.filter(isBranch).map(({ id }) => id), tags: chosen.filter((ref) => !isBranch(ref)).map(({ id }) => id) }
-    const report = await fetchCommits(session, target, wants, {
-      haves: await knownCommits(repo, remote),
-      depth: options.depth,
-      shallow: options.shallow,
-      wantsContent: options.wantsContent,
-      signal: repo.env.signal,
-      ...(options.onProgress && { onProgress: options.onProgress }),
-    })
-    if (report.shallow.length > 0) await options.onShallow?.(report.shallow)
+    const common = { wantsContent: options.wantsContent, signal: repo.env.signal, ...(options.onProgress && { onProgress: options.onProgress }) }
+    if (options.deepen !== undefined) await deepen(repo, session, target, options.deepen, common)
+    const report = await fetchCommits(session, target, wants, { ...common, haves: await knownCommits(repo, remote), depth: options.depth })
+    // Before any ref names them.
+    if (report.shallow.length > 0) await changeShallow(repo.store, { add: report.shallow })
+    await repo.objects.refresh()
     const refs = await withLock(repo, () => moveTrackingRefs(repo, remote, there, chosen, options))
     return { ...report, refs, headBranch: there.headBranch }
   })
+}
+
+/** Brings what came before the commits whose parents were left behind; then they are shallow no more, and perhaps older ones are. */
+async function deepen(repo: Repo, session: RemoteSession, target: FetchTarget, by: number | 'all', common: Omit<FetchOptions, 'haves'>): Promise<void> {
+  const shallow = [...repo.objects.shallow]
+  const parents = new Set<Id>()
+  for (const id of shallow) {
+    for (const parent of decodeCommit(await repo.objects.read('commit', id)).parents) parents.add(parent)
+  }
+  const { shallow: older } = await fetchCommits(session, target, { commits: [...parents] }, { ...common, haves: [], ...(by !== 'all' && { depth: by }) })
+  await changeShallow(repo.store, { add: older, remove: shallow })
+  await repo.objects.refresh()
 }
 
 interface ChosenRef {
@@ -117,10 +125,7 @@ async function moveTrackingRefs(repo: Repo, remote: string, there: RemoteRefs, c
   const fetched: FetchedRef[] = []
   for (const { name, remoteName, id } of chosen) fetched.push(await compareRef(repo, name, remoteName, id))
   if (options.prune) fetched.push(...(await goneRefs(repo, remote, there)))
-  const refs = fetched
-    .filter(({ outcome }) => outcome !== 'same' && outcome !== 'kept')
-    .map(({ name, before, after }) => ({ name, ...(before && { before }), ...(after && { after }) }))
-  await applyChange(repo, { refs })
+  for (const { name, before, after, outcome } of fetched) if (outcome !== 'same' && outcome !== 'kept') await repo.refs.move(name, before, after)
   return fetched
 }
 

@@ -26,8 +26,6 @@ export interface FetchOptions {
   depth?: number | undefined
   /** Commits that are here with everything they reach, whose history is not asked for. */
   haves: readonly Id[]
-  /** Whose parents were left behind by earlier fetches with a depth. */
-  shallow?: ReadonlySet<Id> | undefined
   signal?: AbortSignal | undefined
   onProgress?: (progress: { objects: number; bytes: number }) => void
 }
@@ -130,7 +128,7 @@ class Fetch {
   async #missingCommits(commits: readonly Id[]): Promise<Id[]> {
     const { haves, signal } = this.#options
     const walk = await newCommits(this.#objects, commits, haves, signal)
-    const leftBehind = new Set([...this.boundary, ...(this.#options.shallow ?? [])])
+    const leftBehind = new Set(this.boundary)
     const wanted = new Set<Id>()
     for await (const { id, commit } of walk.commits) {
       if (leftBehind.has(id)) continue

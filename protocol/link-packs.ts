@@ -1,35 +1,72 @@
-import { copyFile, link, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { constants } from 'node:fs'
+import { copyFile, link, lstat, mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { DitsError, findRepoRoot, isErrno, withTransfer, type Repo } from '#core'
+import { blake3Text, DitsError, findRepoRoot, isErrno, withTransfer, type Repo } from '#core'
 
 /**
- * Takes over the packs of a repository on the same machine: as further names of
- * the same files where both lie on one file system, as copies otherwise. Packs
- * never change, so each repository may remove its own names. A pack comes
- * before its index. What the packs hold beyond what the clone refers to goes
- * with its next collection. Throws `not-a-repository`.
+ * Packs that several repositories of one machine hold together: further names
+ * (hard links) of the same files, because packs never change, so that each
+ * repository may remove its own names. A pack's name comes before its index's,
+ * so that an index never stands without its pack.
  */
-export async function linkPacks(repo: Repo, source: string): Promise<void> {
+
+/**
+ * Takes over the packs of another repository: as further names where both lie
+ * on one file system, as copies otherwise. What they hold beyond what this
+ * repository refers to goes with its next collection. Throws `not-a-repository`.
+ */
+export async function linkPacksOf(repo: Repo, source: string): Promise<void> {
   if (findRepoRoot(source) === undefined) throw new DitsError('not-a-repository', `'${source}' is not a dits repository`)
+  await takePacks(repo, join(source, '.dits', 'packs'), true)
+}
+
+/** Takes over the packs that clones of the same remote on this machine have left in the folder for that. */
+export async function takeSharedPacks(repo: Repo, sharedFolder: string, url: string): Promise<void> {
+  await takePacks(repo, packsFolder(sharedFolder, url), false)
+}
+
+/**
+ * Leaves this repository's packs for other clones of the same remote, and
+ * removes those that no repository holds any more. Only where the folder is on
+ * the same file system: copies would cost what they are to save.
+ */
+export async function leaveSharedPacks(repo: Repo, sharedFolder: string, url: string): Promise<void> {
+  const to = packsFolder(sharedFolder, url)
+  await mkdir(to, { recursive: true })
+  await linkAll(join(repo.folder, 'packs'), to, undefined)
+  for (const name of await readdirIfThere(to)) {
+    const file = join(to, name)
+    const links = (await lstat(file)).nlink
+    if (links === 1) await unlinkIfThere(file)
+  }
+}
+
+function packsFolder(sharedFolder: string, url: string): string {
+  return join(sharedFolder, blake3Text(Buffer.from(url)).slice(0, 32))
+}
+
+async function takePacks(repo: Repo, from: string, mayCopy: boolean): Promise<void> {
   await withTransfer(repo, async () => {
-    const from = join(source, '.dits', 'packs')
+    const temporary = join(repo.folder, 'tmp')
     const to = join(repo.folder, 'packs')
     await mkdir(to, { recursive: true })
-    await mkdir(join(repo.folder, 'tmp'), { recursive: true })
-    const names = (await readdirIfThere(from)).filter((name) => name.endsWith('.idx'))
-    for (const index of names) {
-      const pack = index.replace(/\.idx$/, '.pack')
-      // A collection over there may remove what was listed: what is still needed is fetched then.
-      if (await takeOver(join(from, pack), to, pack, repo)) await takeOver(join(from, index), to, index, repo)
-    }
-    await syncFolder(to)
-    await repo.objects.packs.refresh()
+    await mkdir(temporary, { recursive: true })
+    await linkAll(from, to, mayCopy ? temporary : undefined)
+    await repo.objects.refresh()
   })
 }
 
+/** Gives every pack of one folder a name in another; copies them by way of a temporary folder where that cannot be, if there is one. */
+async function linkAll(from: string, to: string, temporary: string | undefined): Promise<void> {
+  for (const index of (await readdirIfThere(from)).filter((name) => name.endsWith('.idx'))) {
+    // Whoever owns them may remove what was listed: what is still needed comes over the network then.
+    for (const name of [index.replace(/\.idx$/, '.pack'), index]) if (!(await takeOver(join(from, name), to, name, temporary))) break
+  }
+  await syncFolder(to)
+}
+
 /** Whether the file is in place now. */
-async function takeOver(file: string, folder: string, name: string, repo: Repo): Promise<boolean> {
+async function takeOver(file: string, folder: string, name: string, temporary: string | undefined): Promise<boolean> {
   try {
     await link(file, join(folder, name))
     return true
@@ -38,7 +75,7 @@ async function takeOver(file: string, folder: string, name: string, repo: Repo):
     if (isErrno(error, 'ENOENT')) return false
     if (!isErrno(error, 'EXDEV', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS')) throw error
   }
-  return copyDurably(file, join(repo.folder, 'tmp', name), join(folder, name))
+  return temporary === undefined ? false : copyDurably(file, join(temporary, name), join(folder, name))
 }
 
 async function copyDurably(file: string, temporary: string, target: string): Promise<boolean> {
@@ -61,6 +98,14 @@ async function readdirIfThere(folder: string): Promise<string[]> {
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return []
     throw error
+  }
+}
+
+async function unlinkIfThere(file: string): Promise<void> {
+  try {
+    await unlink(file)
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error
   }
 }
 

@@ -79,6 +79,10 @@ class LenientReader implements ObjectReader {
     this.#missing = missing
   }
 
+  get shallow(): ReadonlySet<Id> {
+    return this.#objects.shallow
+  }
+
   async read(kind: 'commit', id: Id): Promise<Uint8Array> {
     if (kind !== 'commit' || (await locateHere(this.#objects, id))) return this.#objects.read(kind, id)
     this.#missing.add(id)

@@ -1,4 +1,4 @@
-import { applyChange, DitsError, isAncestor, trackingName, withLock, type Id, type Repo } from '#core'
+import { DitsError, isAncestor, trackingName, withLock, type Id, type Repo } from '#core'
 import type { RefMove } from './host.ts'
 import { push, type PushOptions, type PushReport } from './push.ts'
 import type { RemoteRefs, RemoteSession } from './remote-session.ts'
@@ -77,13 +77,11 @@ async function remember(repo: Repo, remote: string, there: RemoteRefs, moved: re
   for (const { name, after } of moved) known.set(name, after)
   for (const name of upToDate) known.set(name, there.refs.get(name))
   await withLock(repo, async () => {
-    const refs = []
     for (const [name, after] of known) {
       if (!name.startsWith('refs/heads/')) continue
       const tracking = trackingName(remote, name)
       const before = await repo.refs.read(tracking)
-      if (before !== after) refs.push({ name: tracking, ...(before && { before }), ...(after && { after }) })
+      if (before !== after) await repo.refs.move(tracking, before, after)
     }
-    await applyChange(repo, { refs })
   })
 }

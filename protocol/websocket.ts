@@ -100,14 +100,13 @@ class WebSocketConnection implements Connection {
     const webSocket = new WebSocket(this.#url, {
       headers,
       createConnection: () => socket,
-      handshakeTimeout: timeoutMs,
       maxPayload: messageBytesMax,
       ...{ closeTimeout: idleMs },
       ...receiverLimits,
       // Masks protect proxies that see the bytes. Inside TLS none does, and a mask of zeros saves a copy of all that is sent.
       ...(this.#url.protocol === 'wss:' ? { generateMask: (mask: Buffer) => void mask.fill(0) } : {}),
     })
-    await opened(webSocket, this.#subject, signal)
+    await opened(webSocket, this.#subject, { timeoutMs, signal })
     const stream = new WebSocketStream(webSocket, { subject: this.#subject, idleMs, bytesRead: () => socket.bytesRead })
     this.#open.add(stream)
     void stream.closed.then(() => this.#open.delete(stream))
@@ -130,22 +129,26 @@ class WebSocketConnection implements Connection {
 }
 
 /** Resolves when the server has agreed to speak WebSocket. */
-function opened(webSocket: WebSocket, subject: string, signal: AbortSignal | undefined): Promise<void> {
+function opened(webSocket: WebSocket, subject: string, { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal | undefined }): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const onAbort = () => {
-    reject(signal?.reason)
+  const giveUp = (reason: unknown) => {
+    reject(reason)
     webSocket.terminate()
   }
+  const onAbort = () => giveUp(signal?.reason)
   signal?.addEventListener('abort', onAbort)
+  const timer = setTimeout(() => giveUp(connectionFailed(subject, `no answer within ${timeoutMs / 1000} seconds`)), timeoutMs)
   webSocket.once('open', resolve)
   // Also keeps quiet what `terminate` makes of a WebSocket that never opened.
   webSocket.on('error', (cause) => reject(connectionFailed(subject, cause.message, { cause })))
   webSocket.once('unexpected-response', (_request, response: IncomingMessage) => {
     const hint = hintOfStatus[response.statusCode ?? 0]
-    reject(connectionFailed(subject, `it answered ${response.statusCode} ${response.statusMessage}`, hint === undefined ? {} : { hint }))
-    webSocket.terminate()
+    giveUp(connectionFailed(subject, `it answered ${response.statusCode} ${response.statusMessage}`, hint === undefined ? {} : { hint }))
   })
-  return promise.finally(() => signal?.removeEventListener('abort', onAbort))
+  return promise.finally(() => {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', onAbort)
+  })
 }
 
 const hintOfStatus: Readonly<Record<number, string>> = {

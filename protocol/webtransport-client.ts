@@ -50,8 +50,15 @@ function load(): WebTransportImplementation | string {
     const native = require(join(dirname(entry), '../napi.cjs')) as Native
     return { connect: (url, fingerprints) => connect(native, url, fingerprints), listen: (...options) => listen(native, ...options) }
   } catch (error) {
-    return `@moq/web-transport does not load here: ${error instanceof Error ? error.message.split('\n')[0] : error}`
+    return `@moq/web-transport does not load here: ${reasonOf(error)}`
   }
+}
+
+/** The package tries several files and keeps each failure as the cause of the next; one of them may know about the system. */
+function reasonOf(error: unknown): string {
+  const messages: string[] = []
+  for (let cause = error; cause instanceof Error && messages.length < 10; cause = cause.cause) messages.push(cause.message.split('\n')[0]!)
+  return messages.find((message) => /GLIBC|dlopen|shared object/.test(message)) ?? messages[0] ?? String(error)
 }
 
 function connect({ NapiClient }: Native, url: string, fingerprints: readonly string[]): WebTransportSession {
@@ -115,6 +122,7 @@ function sessionOf(connecting: Promise<NativeSession>, onClose: () => void = () 
       },
       { highWaterMark: 0 },
     ),
+    datagrams: { writable: new WritableStream({ write: (bytes) => session?.sendDatagram(Buffer.from(bytes)) }) },
     createBidirectionalStream: async () => pairOf(await (await connecting).openBi()),
     close: ({ closeCode = 0, reason = '' } = {}) => {
       onClose()
@@ -166,6 +174,7 @@ interface NativeServer {
 interface NativeSession {
   acceptBi(): Promise<NativeStream>
   openBi(): Promise<NativeStream>
+  sendDatagram(bytes: Buffer): void
   close(code: number, reason: string): void
   closed(): Promise<unknown>
 }

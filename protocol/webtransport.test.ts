@@ -1,41 +1,9 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { transportContract } from '../test/contracts/transport.ts'
 import type { StreamHandler } from './transport.ts'
+import { createSessions } from './webtransport.fixture.ts'
 import { loadWebTransport } from './webtransport-client.ts'
-import { connectWebTransport, serveWebTransportSession, type WebTransportPair, type WebTransportSession } from './webtransport.ts'
-
-/** Both ends of a session in one process, of Node's own streams: what the interface says, and nothing more. */
-function createSessions(): { client: WebTransportSession; server: WebTransportSession; end(): void } {
-  const closed = Promise.withResolvers<void>()
-  const opened = new TransformStream<WebTransportPair, WebTransportPair>()
-  const opener = opened.writable.getWriter()
-  const session = (rest: Pick<WebTransportSession, 'createBidirectionalStream' | 'incomingBidirectionalStreams'>) => ({
-    ready: Promise.resolve(),
-    closed: closed.promise,
-    close: () => closed.resolve(),
-    ...rest,
-  })
-  const client = session({
-    incomingBidirectionalStreams: new ReadableStream(),
-    createBidirectionalStream: async () => {
-      const [there, back] = [createPipe(), createPipe()]
-      await opener.write({ readable: there.readable, writable: back.writable })
-      return { readable: back.readable, writable: there.writable }
-    },
-  })
-  const server = session({
-    incomingBidirectionalStreams: opened.readable,
-    createBidirectionalStream: () => Promise.reject(new Error('only clients open streams here')),
-  })
-  void closed.promise.then(() => opener.close()).catch(() => {})
-  return { client, server, end: closed.resolve }
-}
-
-/** A direction of a stream that, like a network, takes some bytes before anybody reads. */
-function createPipe(): TransformStream<Uint8Array, Uint8Array> {
-  const transform = (bytes: Uint8Array, controller: TransformStreamDefaultController<Uint8Array>) => controller.enqueue(new Uint8Array(bytes))
-  return new TransformStream({ transform }, undefined, new ByteLengthQueuingStrategy({ highWaterMark: 500_000 }))
-}
+import { connectWebTransport, serveWebTransportSession } from './webtransport.ts'
 
 async function open(handler: StreamHandler) {
   const { client, server, end } = createSessions()
@@ -51,6 +19,20 @@ async function open(handler: StreamHandler) {
 transportContract('WebTransport over streams of this process', open)
 
 describe('a WebTransport session', () => {
+  afterEach(() => void vi.useRealTimers())
+
+  it('is kept open by datagrams while nobody has anything to say, and only while it is open', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    const sent: Uint8Array[] = []
+    const datagrams = { writable: new WritableStream<Uint8Array>({ write: (bytes) => void sent.push(bytes) }) }
+    const connection = await connectWebTransport({ ...createSessions().client, datagrams }, 'server')
+    await vi.advanceTimersByTimeAsync(35_000)
+    expect(sent.map(({ length }) => length)).toEqual([1, 1, 1])
+    await connection.close()
+    await vi.advanceTimersByTimeAsync(35_000)
+    expect(sent.length).toBe(3)
+  })
+
   it('is no connection where it is not established', async () => {
     const { client } = createSessions()
     const failing = { ...client, ready: Promise.reject(new Error('Opening handshake failed.')), closed: Promise.reject(new Error('the same')) }

@@ -12,6 +12,7 @@ export interface WebTransportSession {
   /** Settles when it is over. */
   readonly closed: Promise<unknown>
   readonly incomingBidirectionalStreams: ReadableStream<WebTransportPair>
+  readonly datagrams?: { readonly writable: WritableStream<Uint8Array> }
   createBidirectionalStream(): Promise<WebTransportPair>
   close(info?: { closeCode?: number; reason?: string }): void
 }
@@ -24,6 +25,9 @@ export interface WebTransportPair {
 
 /** Written at once: implementations copy what they take, so this bounds the copy. */
 const writeBytesMax = 256 * 1024
+
+/** How often a client says something where nobody else does: QUIC closes what is silent, often after 30 seconds. */
+const keepAliveMs = 10_000
 
 /**
  * A connection over an established or establishing session; each stream is a
@@ -38,6 +42,7 @@ export async function connectWebTransport(session: WebTransportSession, subject:
     throw connectionFailed(subject, textOf(cause), { cause })
   })
   const streams = watchStreams(session, subject)
+  const stopPinging = keepAlive(session)
   let isClosed = false
   return {
     transport: 'webtransport',
@@ -50,10 +55,27 @@ export async function connectWebTransport(session: WebTransportSession, subject:
     },
     close: async () => {
       isClosed = true
+      stopPinging()
       streams.failAll('it was closed')
       closeSession(session)
     },
   }
+}
+
+/**
+ * Sends a datagram of one byte from time to time, which means nothing and is
+ * not looked at: that it has to be acknowledged keeps the session open, and
+ * shows where nobody is there any longer. Answers how to stop.
+ */
+function keepAlive({ datagrams, closed }: WebTransportSession): () => void {
+  if (!datagrams) return () => {}
+  const writer = datagrams.writable.getWriter()
+  writer.closed.catch(() => {})
+  const timer = setInterval(() => void writer.write(new Uint8Array(1)).catch(() => {}), keepAliveMs)
+  timer.unref()
+  const stop = () => clearInterval(timer)
+  closed.then(stop, stop)
+  return stop
 }
 
 export interface ServeSessionOptions {

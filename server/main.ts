@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import { join } from 'node:path'
-import { DitsError, hasCode, type ByteStore } from '#core'
+import { DitsError, hasCode } from '#core'
 import type { Role, ServedEvent } from '../protocol/host.ts'
 import { serveSession } from '../protocol/serve.ts'
 import type { StreamHandler } from '../protocol/transport.ts'
@@ -9,21 +9,20 @@ import { createAccounts, type Accounts, type Clock } from './accounts.ts'
 import { Attempts } from './attempts.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { createHost } from './host.ts'
-import { createPageServer, listen, urlOf, type ListenAddress, type Page, type PageRequest, type Pages, type TlsKeys } from './http.ts'
+import { createPageServer, listen, urlOf, type ListenAddress, type TlsKeys } from './http.ts'
 import type { Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { openDataToServe } from './open-data.ts'
 import { openOwnCertificate } from './own-certificate.ts'
+import { createPages } from './pages.ts'
 import { createRepositories } from './repositories.ts'
-import { lesserRole } from './role.ts'
+import { listenForWebTransport } from './web-transport.ts'
 
 /** Where WebSockets are opened; which repository is meant stands in the greeting. */
 export const webSocketPath = '/dits'
 /** Streams at once, in all and from one address, behind which there may be an office. */
 const socketsMax = 1024
 const socketsPerAddressMax = 256
-const readyWaitMs = 5_000
-const readyAgeMaxMs = 1_000
 /** How long after the grace period streams may take to notice that they are abandoned. */
 const abandonMs = 5_000
 
@@ -77,17 +76,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const { clock, log } = options
     await data.sweep(clock.now()).catch((error: unknown) => log.warn({ error }, 'what interrupted writes left was not removed'))
     const accounts = createAccounts(data.store, clock)
-    const firstToken = await createFirstUser(accounts)
     const tls = await chooseKeys(options, data.folder)
     const attempts = new Attempts({ elapsedMs: clock.elapsedMs, wait: options.wait }, options.behindProxy ? { waitingMax: socketsMax } : {})
-    const pages = createPages(options, { store: data.store, accounts, attempts })
-    const server = createPageServer(pages, { tls, onError: (error) => log.error({ error }, 'page failed') })
     const metrics = createMetrics(() => countConnections(server))
     const repositories = createRepositories(data.store, clock)
     const report = (event: ServedEvent) => {
       metrics.countEvent(event)
       logEvent(log, event)
     }
+    const pages = createPages({ ...options, store: data.store, accounts, attempts, report })
+    const server = createPageServer(pages, { tls, onError: (error) => log.error({ error }, 'page failed') })
     const host = createHost({ accounts, repositories, attempts, clock, autoCreate: options.autoCreate, report })
 
     const ending = new AbortController()
@@ -95,7 +93,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     cleanUp.push(acceptStreams(server, counted(metrics, handler), { options, metrics, ending }))
     const address = await listen(server, options.listen)
     cleanUp.push(async () => closeListener(server))
+    if (tls) {
+      const over = { address: { host: options.listen.host, port: address.port }, tls, path: webSocketPath }
+      cleanUp.push(listenForWebTransport({ ...over, handler: counted(metrics, handler), graceMs: options.graceMs, log }))
+    }
     const metricsUrl = options.metrics && (await serveMetrics(options.metrics, metrics, log, cleanUp))
+    // Last, because a start that fails would keep the token to itself.
+    const firstToken = await createFirstUser(accounts)
     const url = urlOf(tls ? 'https' : 'http', address)
     log.info({ url, data: options.data, version: options.version }, 'listening')
     return {
@@ -167,50 +171,6 @@ function counted(metrics: Metrics, handler: StreamHandler): StreamHandler {
     } finally {
       end()
     }
-  }
-}
-
-function createPages(options: ServerOptions, { store, accounts, attempts }: { store: ByteStore; accounts: Accounts; attempts: Attempts }): Pages {
-  let checked: { atMs: number; answer: Promise<boolean> } | undefined
-  const isReady = () => {
-    const atMs = options.clock.elapsedMs()
-    // Asked once for all who ask at the same time: anybody may, and the store has other work.
-    if (!checked || atMs - checked.atMs > readyAgeMaxMs) checked = { atMs, answer: isReachable(store, options) }
-    return checked.answer
-  }
-  return {
-    '/healthz': async () => ({ status: 200, text: 'ok\n' }),
-    '/readyz': async () => ((await isReady()) ? { status: 200, text: 'ready\n' } : { status: 503, text: 'the store cannot be reached\n' }),
-    '/whoami': (request) => whoAmI(request, accounts, attempts, options.version),
-  }
-}
-
-/** Tells who holds a token: what `dits login` asks before it keeps one. */
-async function whoAmI({ token, address }: PageRequest, accounts: Accounts, attempts: Attempts, version: string): Promise<Page> {
-  try {
-    attempts.admit(address)
-  } catch (error) {
-    return { status: 429, text: `${(error as Error).message}\n` }
-  }
-  const identity = token === undefined ? undefined : await accounts.identify(token, { fresh: true })
-  if (identity) {
-    const { user, token: known } = identity
-    const answer = { user: user.name, role: lesserRole(user.role, known.role ?? 'admin'), repository: known.repository, expiresMs: known.expiresMs, version }
-    return { status: 200, text: `${JSON.stringify(answer)}\n`, contentType: 'application/json' }
-  }
-  await attempts.fail(address)
-  return { status: 401, text: 'no token, or a wrong one\n' }
-}
-
-async function isReachable(store: ByteStore, { wait, log }: ServerOptions): Promise<boolean> {
-  try {
-    const asked = store.stat('auth/format').then((found) => found !== undefined)
-    const answered = await Promise.race([asked, wait(readyWaitMs).then(() => false)])
-    if (!answered) log.error({ waitedMs: readyWaitMs }, 'the store does not answer, or not as the store of a server')
-    return answered
-  } catch (error) {
-    log.error({ error }, 'the store cannot be reached')
-    return false
   }
 }
 

@@ -19,7 +19,7 @@ export interface ServeProcess {
   /** What it has written to its log so far. */
   log(): string
   /** Resolves when the log holds a text. */
-  logged(text: string): Promise<void>
+  logged(text: RegExp): Promise<void>
   signal(name: NodeJS.Signals): void
   /** How it ends: its exit code, or the signal that ended it. */
   ended: Promise<number | string>
@@ -40,7 +40,7 @@ export async function startServe(args: readonly string[], variables: Record<stri
   const said = JSON.parse(output.stdout.split('\n', 1)[0]!) as Pick<ServeProcess, 'url' | 'fingerprint' | 'metrics' | 'token'>
   if (!('url' in said)) await failed
   failed.catch(() => undefined)
-  return { ...said, pid: child.pid!, log: () => output.stderr, logged: (text) => waitFor(child.stderr, () => output.stderr.includes(text)), signal: (name) => child.kill(name), ended }
+  return { ...said, pid: child.pid!, log: () => output.stderr, logged: (text) => waitFor(child.stderr, () => text.test(output.stderr)), signal: (name) => child.kill(name), ended }
 }
 
 /** What a command printed, and how it ended. */

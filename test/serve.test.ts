@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import https from 'node:https'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
@@ -9,6 +9,7 @@ import { FrameStream } from '../protocol/frames.ts'
 import { protocolVersion } from '../protocol/limits.ts'
 import { RemoteSession } from '../protocol/remote-session.ts'
 import { connectWebSocket } from '../protocol/websocket.ts'
+import { createTestCertificate } from './certificate.ts'
 import { runDits, startServe, type ServeProcess } from './serve-process.ts'
 
 let folder: string
@@ -161,6 +162,18 @@ describe('dits serve', () => {
     const server = await serve()
     const other = startServe(['--data', join(folder, 'other'), '--listen', new URL(server.url).host])
     await expect(other).rejects.toThrow(/ended with 2: .*"address-unavailable".*EADDRINUSE/)
+    // That start did not keep the first token to itself.
+    expect((await serve('--data', join(folder, 'other'))).token).toMatch(/^dits_/)
+  })
+
+  it('shows the certificate that it was given, and refuses one without its key', async () => {
+    const [given, other] = [createTestCertificate(), createTestCertificate()]
+    for (const [name, text] of [['cert', given.certificate], ['key', given.key], ['other', other.key]] as const) writeFileSync(join(folder, `${name}.pem`), text)
+    const server = await serve('--cert', join(folder, 'cert.pem'), '--key', join(folder, 'key.pem'))
+    expect(server.fingerprint).toBe(given.fingerprint)
+    await (await openSession(server, 'film', server.token!)).close()
+    const wrong = startServe(['--data', join(folder, 'other'), '--cert', join(folder, 'cert.pem'), '--key', join(folder, 'other.pem')])
+    await expect(wrong).rejects.toThrow(/ended with 3: .*"certificate-damaged"/)
   })
 
   it('is alive but not ready while its data are not to be had', async () => {
@@ -211,7 +224,7 @@ describe('the end of dits serve', () => {
     const session = await openSession(server, 'film', server.token!)
     server.signal('SIGTERM')
     // It says so after the listener was closed.
-    await server.logged('"stopping"')
+    await server.logged(/"stopping"/)
     await expect(connect(server)).rejects.toMatchObject({ code: 'connection-failed' })
     expect((await session.refs([''])).refs.size).toBe(0)
     await session.close()
@@ -227,11 +240,22 @@ describe('the end of dits serve', () => {
     await expect(session.refs([''])).rejects.toMatchObject({ code: 'connection-lost' })
   })
 
+  it('does not wait for who is kept waiting', async () => {
+    const server = await serve('--grace', '10ms')
+    const attempts = Array.from({ length: 6 }, () => get(`${server.url}/whoami`, 'wrong').catch(() => undefined))
+    await server.logged(/(?:"code":"access-denied"[^]*){6}/)
+    const session = openSession(server, 'film', 'wrong').catch((error: { code: string }) => error.code)
+    server.signal('SIGTERM')
+    expect(await server.ended).toBe(0)
+    await Promise.all(attempts)
+    expect(['connection-lost', 'connection-failed']).toContain(await session)
+  })
+
   it('comes at once at a second signal', async () => {
     const server = await serve('--grace', '1h')
     await openSession(server, 'film', server.token!)
     server.signal('SIGTERM')
-    await server.logged('"stopping"')
+    await server.logged(/"stopping"/)
     server.signal('SIGTERM')
     expect(await server.ended).toBe('SIGTERM')
   })

@@ -1,6 +1,7 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -41,6 +42,33 @@ describe('WebTransport over QUIC', () => {
     expect(failed).toEqual([])
     expect(numPassedTests).toBeGreaterThan(20)
     expect(code).toBe(0)
+  })
+
+  it('carries a push and a clone between dits and dits serve', async (context) => {
+    context.skip(typeof node === 'string', String(node))
+    const { command, args } = node as ModernNode
+    const environment = { ...process.env, HOME: folder, XDG_CONFIG_HOME: join(folder, 'config'), DITS_AUTHOR_NAME: 'Ada', DITS_AUTHOR_EMAIL: 'ada@example.com' }
+    const dits = (cwd: string, token: string, ...words: string[]) =>
+      spawnSync(command, [...args, join(root, 'cli/main.ts'), ...words], { cwd, env: { ...environment, DITS_TOKEN: token }, encoding: 'utf8' })
+    const server = spawn(command, [...args, join(root, 'cli/main.ts'), 'serve', '--data', join(folder, 'served'), '--listen', '127.0.0.1:0', '--json'], { env: environment, stdio: ['ignore', 'pipe', 'ignore'] })
+    try {
+      const [line] = (await once(server.stdout, 'data')) as [Buffer]
+      const { url, token, fingerprint } = JSON.parse(line.toString()) as { url: string; token: string; fingerprint: string }
+      const project = join(folder, 'project')
+      mkdirSync(project)
+      writeFileSync(join(project, 'clip.mov'), randomBytes(3_000_000))
+      dits(project, token, 'login', url, '--token', token, '--fingerprint', fingerprint)
+      for (const words of [['init'], ['add', '.'], ['commit', '-m', 'one'], ['remote', 'add', 'origin', `${url}/film/cut`]]) dits(project, token, ...words)
+      const pushed = dits(project, token, 'push', 'origin', 'main', '--verbose')
+      expect(pushed.stderr).toContain('connected by WebTransport')
+      expect(pushed.status).toBe(0)
+      const cloned = dits(folder, token, 'clone', `${url}/film/cut`, 'copy', '--verbose')
+      expect(cloned.stderr).toContain('connected by WebTransport')
+      expect(readFileSync(join(folder, 'copy/clip.mov')).equals(readFileSync(join(project, 'clip.mov')))).toBe(true)
+    } finally {
+      server.kill('SIGTERM')
+      expect(await once(server, 'close')).toEqual([0, null])
+    }
   })
 
   itWith('chromium', 'is understood by Chromium, whose streams end in one direction before the other, many at once', async (context) => {

@@ -3,16 +3,18 @@ import { basename, join, resolve } from 'node:path'
 import { readCurrentHead, shortRefName } from '../../core/changing/head.ts'
 import { resetTo } from '../../core/changing/reset.ts'
 import { DitsError, isErrno } from '../../core/errors.ts'
+import { formatFilter, parseFilter } from '../../core/ghosts/filter.ts'
 import type { Id } from '../../core/objects/id.ts'
 import { trackingName } from '../../core/refs/upstream.ts'
 import { closeRepo, initRepo, openRepo, type Repo } from '../../core/repo.ts'
 import { addRemote, findRemote, setUpstream, type Remote } from '../../protocol/remotes.ts'
-import { linkPacks } from '../../protocol/link-packs.ts'
+import { linkPacksOf } from '../../protocol/link-packs.ts'
+import { UsageError } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import { parseRemoteUrl } from '../connect.ts'
 import type { Context } from '../context.ts'
 import { formatAmount } from '../format.ts'
-import { describeWorld } from '../open-repo.ts'
+import { describeWorld, withRemoteContent } from '../open-repo.ts'
 import { fetchFrom, type Fetched } from '../sync.ts'
 import { transferSummary } from '../transfer-text.ts'
 import { normalAddress } from './remote.ts'
@@ -23,6 +25,9 @@ interface CloneArguments {
   branch?: string | undefined
   origin: string
   checkout: boolean
+  filter?: string | undefined
+  depth?: number | undefined
+  reference?: string | undefined
 }
 
 export const command: Command<CloneArguments> = {
@@ -33,10 +38,12 @@ export const command: Command<CloneArguments> = {
   positionals: '<url> [directory]',
   description: `Brings a repository's commits, branches and tags, and writes the files of its branch. A
 clone that broke off goes on where it was when you repeat the command. A repository on the
-same disk is cloned without copying its content. With --json: {root, branch, head, objects,
+same disk is cloned without copying its content. With --filter, files are there at once, with
+name, size and time; their content comes when it is needed, or with 'dits hydrate'. With --json: {root, branch, head, objects,
 bytesReceived, bytesSent, rounds, written}.`,
   examples: [
     ['clone https://dits.example.org:3487/film/cut', 'into the folder cut'],
+    ['clone --filter=none https://dits.example.org:3487/film/cut', 'a 10 TB project in seconds; then: dits hydrate Level_3'],
     ['clone /projects/film ~/film', 'a second working tree of a repository on this machine'],
   ],
   options: (yargs) =>
@@ -45,15 +52,20 @@ bytesReceived, bytesSent, rounds, written}.`,
       .positional('directory', { type: 'string', describe: 'where to (default: its name, here)' })
       .option('branch', { alias: 'b', type: 'string', describe: 'the branch to work on (default: as there)' })
       .option('origin', { alias: 'o', type: 'string', default: 'origin', describe: 'what to call the remote' })
+      .option('filter', { type: 'string', describe: "leave content behind until it is needed: none, size:10M, or path:'Level_3/**'" })
+      .option('depth', { type: 'number', describe: 'only so many commits of each branch' })
+      .option('reference', { type: 'string', describe: 'take what this repository on the same disk has, instead of fetching it' })
       .option('checkout', { type: 'boolean', default: true, describe: '--no-checkout: write no files' }),
 
   async run(context, args) {
+    const depth = readDepth(args.depth)
     const root = resolve(context.cwd, args.directory ?? defaultDirectory(context, args.url))
-    const { repo, remote, isNew } = await prepare(context, root, { name: args.origin, url: normalAddress(context, args.url) })
+    const { repo, remote, isNew } = await prepare(context, root, { name: args.origin, url: normalAddress(context, args.url), filter: readFilter(args.filter) })
     try {
       const address = parseRemoteUrl(remote.url, context.cwd)
-      if (address.kind === 'path') await linkPacks(repo, address.folder)
-      const fetched = await fetchFrom(context, repo, remote)
+      if (args.reference !== undefined) await linkPacksOf(repo, resolve(context.cwd, args.reference))
+      if (address.kind === 'path' && args.filter === undefined && depth === undefined) await linkPacksOf(repo, address.folder)
+      const fetched = await fetchFrom(context, repo, remote, { depth })
       const done = await goToBranch(repo, remote, fetched, args)
       show(context, repo, fetched, done)
     } catch (error) {
@@ -75,23 +87,23 @@ function defaultDirectory(context: Context, url: string): string {
 }
 
 /** A new repository with its remote; or the one that an earlier clone of the same began. */
-async function prepare(context: Context, root: string, { name, url }: { name: string; url: string }): Promise<{ repo: Repo; remote: Remote; isNew: boolean }> {
+async function prepare(context: Context, root: string, wanted: { name: string; url: string; filter: string | undefined }): Promise<{ repo: Repo; remote: Remote; isNew: boolean }> {
   const env = await describeWorld(context)
   await mkdir(root, { recursive: true })
   const held = await readdir(root)
-  const again = held.includes('.dits') ? await reopen(root, { name, url }, env) : undefined
+  const again = held.includes('.dits') ? await reopen(root, wanted, env) : undefined
   if (!again && held.length > 0) throw new DitsError('folder-not-empty', `'${root}' is not empty`, { hint: 'name another folder: dits clone URL DIRECTORY' })
   if (!again) {
     const made = await initRepo(root, { branch: 'main', env })
-    await addRemote(made, { name, url })
+    await addRemote(made, wanted)
     await closeRepo(made)
   } else await closeRepo(again)
-  const repo = await openRepo(root, env)
-  return { repo, remote: findRemote(repo.config, name)!, isNew: !again }
+  const repo = await withRemoteContent(context, (withContent) => openRepo(root, withContent))
+  return { repo, remote: findRemote(repo.config, wanted.name)!, isNew: !again }
 }
 
 /** A repository in which a clone of the same remote was begun and nothing was done since; otherwise throws `folder-not-empty`. */
-async function reopen(root: string, { name, url }: { name: string; url: string }, env: Awaited<ReturnType<typeof describeWorld>>): Promise<Repo> {
+async function reopen(root: string, wanted: { name: string; url: string; filter: string | undefined }, env: Awaited<ReturnType<typeof describeWorld>>): Promise<Repo> {
   let repo: Repo
   try {
     repo = await openRepo(root, env)
@@ -99,14 +111,24 @@ async function reopen(root: string, { name, url }: { name: string; url: string }
     if (!isErrno(error, 'ENOENT') && !(error instanceof DitsError && error.code === 'not-a-repository')) throw error
     return initRepo(root, { branch: 'main', env })
   }
-  const remote = findRemote(repo.config, name)
+  const remote = findRemote(repo.config, wanted.name)
   const { id } = await readCurrentHead(repo)
-  if (!id && (!remote || remote.url === url)) {
-    if (!remote) await addRemote(repo, { name, url })
+  if (!id && (!remote || (remote.url === wanted.url && remote.filter === wanted.filter))) {
+    if (!remote) await addRemote(repo, wanted)
     return repo
   }
   await closeRepo(repo)
   throw new DitsError('folder-not-empty', `'${root}' is a repository already`, { hint: 'to bring what is new into it: dits pull' })
+}
+
+/** The filter as it is kept. Throws `bad-filter`. */
+function readFilter(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : formatFilter(parseFilter(text))
+}
+
+function readDepth(depth: number | undefined): number | undefined {
+  if (depth === undefined || (Number.isSafeInteger(depth) && depth > 0 && depth < 2 ** 31)) return depth
+  throw new UsageError('--depth is a number of commits, from 1 on')
 }
 
 async function removeNew(root: string): Promise<void> {

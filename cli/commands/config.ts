@@ -26,7 +26,8 @@ export const command: Command<ConfigArguments> = {
 repositories in ~/.config/dits/config. With --json: {key, value, source} a line;
 with -z a key, a line end and its value, as git has it.
 Keys: user.name, user.email; core.mtimes (record modification times); core.timeonly
-(compare size and time only); gc.grace (days), gc.undo (days).`,
+(compare size and time only); gc.grace (days), gc.undo (days); store.shared (a folder in which clones of one remote share
+what they have fetched; set it with --global).`,
   examples: [['config user.name "Ada"', 'who commits here'], ['config --list', 'everything that is set']],
   options: (yargs) =>
     yargs

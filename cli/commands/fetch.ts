@@ -1,4 +1,5 @@
 import { listRemotes } from '../../protocol/remotes.ts'
+import { UsageError } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import { chosenRemote, fetchFrom } from '../sync.ts'
 import { fetchedRefToJson, showFetchedRefs, transferSummary } from '../transfer-text.ts'
@@ -9,6 +10,8 @@ interface FetchArguments {
   all: boolean
   tags: boolean
   prune: boolean
+  deepen?: number | undefined
+  unshallow: boolean
 }
 
 export const command: Command<FetchArguments> = {
@@ -29,14 +32,18 @@ bytesReceived, bytesSent, rounds}.`,
       .positional('branches', { type: 'string', array: true, describe: 'only these branches' })
       .option('all', { type: 'boolean', default: false, describe: 'from all remotes' })
       .option('tags', { type: 'boolean', default: true, describe: '--no-tags: leave tags where they are' })
+      .option('deepen', { type: 'number', describe: 'so many more commits of what clone --depth left behind' })
+      .option('unshallow', { type: 'boolean', default: false, describe: 'all of what clone --depth left behind' })
       .option('prune', { alias: 'p', type: 'boolean', default: false, describe: 'forget branches that are gone there' }),
 
   async run(context, args) {
     const repo = await context.openRepo()
     const remotes = args.all ? listRemotes(repo.config) : [await chosenRemote(repo, args.remote)]
+    if (args.deepen !== undefined && !(Number.isSafeInteger(args.deepen) && args.deepen > 0)) throw new UsageError('--deepen is a number of commits, from 1 on')
+    const deepen = args.unshallow ? 'all' : args.deepen
     const branches = args.branches?.map((name) => (name.startsWith('refs/heads/') ? name : `refs/heads/${name}`))
     for (const remote of remotes) {
-      const fetched = await fetchFrom(context, repo, remote, { tags: args.tags, prune: args.prune, ...(branches?.length && { branches }) })
+      const fetched = await fetchFrom(context, repo, remote, { tags: args.tags, prune: args.prune, deepen, ...(branches?.length && { branches }) })
       if (context.json) {
         for (const ref of fetched.refs) context.stdout.json(fetchedRefToJson(ref))
         context.stdout.json({ remote: remote.name, objects: fetched.objects, bytesReceived: fetched.counts.bytesIn, bytesSent: fetched.counts.bytesOut, rounds: fetched.counts.rounds })

@@ -79,9 +79,9 @@ output: that is what ssh:// addresses start at the far end. With --json: a line 
 
 /** Serves one stream; who may start this may do what its user may. */
 async function serveStdio(context: Context, path: string): Promise<void> {
-  const [{ folderHandler }, { stdioStream }] = await Promise.all([import('../serve-folder.ts'), import('../../protocol/process.ts')])
+  const [{ folderHandler }, { ownStdioStream }] = await Promise.all([import('../serve-folder.ts'), import('../../protocol/process.ts')])
   const serve = await folderHandler(context, path)
-  await serve(stdioStream(process.stdin, process.stdout), { address: 'standard input', transport: 'stdio' })
+  await serve(ownStdioStream(), { address: 'standard input', transport: 'stdio' })
 }
 
 async function readOptions(context: Context, args: ServeArguments): Promise<ServerOptions> {
@@ -99,7 +99,7 @@ async function readOptions(context: Context, args: ServeArguments): Promise<Serv
     autoCreate: args['auto-create'] === 'never' ? undefined : (args['auto-create'] as Role),
     graceMs: parseDuration(args.grace, '--grace'),
     clock: serverClock(context),
-    wait: (ms) => delay(ms, undefined, { ref: false }),
+    wait: (ms) => delay(ms),
     version: readVersion(),
     log: createLog({
       write: (line) => writeLog(context, line),

@@ -1,4 +1,5 @@
 import { pathToText, type BytePath } from '../bytes.ts'
+import { changeConfigLocked } from '../change-config.ts'
 import { readCurrentHead } from '../changing/head.ts'
 import { indexKey } from '../changing/operation.ts'
 import { setInConfig } from '../config.ts'
@@ -123,9 +124,7 @@ async function markPartial(repo: Repo, spec: Pathspec, remote: string | undefine
   const known = filtersOf(repo.config).find((one) => remote === undefined || one.remote === remote)
   const name = remote ?? known?.remote ?? (await anyRemote(repo))
   const filter = filterWithout(known?.filter ?? pathFilter(['*']), spec)
-  const stored = await repo.store.get('config')
-  const text = stored ? Buffer.from(stored.bytes).toString('utf8') : ''
-  await repo.store.put('config', Buffer.from(setInConfig(text, `remote.${name}.filter`, formatFilter(filter), 'config')))
+  await changeConfigLocked(repo, (text, source) => setInConfig(text, `remote.${name}.filter`, formatFilter(filter), source))
 }
 
 /** The filter that wants no more of what a pathspec names, as far as it can say so. */

@@ -46,13 +46,17 @@ export async function settleFiles(repo: Repo, index: Index | undefined, spec: Pa
   return files
 }
 
-/** How many tracked files are ghosts, and their bytes, each content counted once. */
-export function countGhosts(index: Index | undefined, spec: Pathspec): { files: number; bytes: number } {
+/**
+ * How many tracked files are ghosts, and their bytes, each content counted
+ * once. `settled` says it of entries for which a look at the disk told
+ * otherwise than the index does.
+ */
+export function countGhosts(index: Index | undefined, spec: Pathspec, settled: ReadonlyMap<number, boolean> = new Map()): { files: number; bytes: number } {
   const counted = { files: 0, bytes: 0 }
   const seen = new Set<string>()
-  if (!index?.hasGhosts) return counted
+  if (!index || (!index.hasGhosts && settled.size === 0)) return counted
   for (const i of indexEntries(index, spec)) {
-    if (!index.isGhostAt(i)) continue
+    if (!(settled.get(i) ?? index.isGhostAt(i))) continue
     counted.files++
     const id = index.idAt(i)
     if (!seen.has(id)) counted.bytes += index.sizeAt(i)

@@ -1,4 +1,4 @@
-import { pathToText, type BytePath } from '../bytes.ts'
+import { pathToText } from '../bytes.ts'
 import { DitsError } from '../errors.ts'
 import type { Repo } from '../repo.ts'
 import { holdsOnlyZeros, isFileKind } from '../worktree/content-hash.ts'
@@ -13,18 +13,24 @@ import { isPartial } from './partial.ts'
  */
 export async function refuseChangedGhosts(repo: Repo, changes: readonly WorkChange[]): Promise<void> {
   const mayHaveGhosts = isPartial(repo)
-  const refused: BytePath[] = []
-  for (const { path, change, kind, stat, isGhost } of changes) {
+  const refused: WorkChange[] = []
+  for (const found of changes) {
+    const { path, change, kind, stat, isGhost } = found
     if (change === 'deleted' || change === 'touched' || change === 'skipped' || !stat || !isFileKind(kind ?? '')) continue
-    if (isGhost || (mayHaveGhosts && stat.size > 0 && (await holdsOnlyZeros(repo.rootBytes, path, repo.env.signal)))) refused.push(path)
+    if (isGhost || (mayHaveGhosts && stat.size > 0 && (await holdsOnlyZeros(repo.rootBytes, path, repo.env.signal)))) refused.push(found)
   }
   if (refused.length > 0) throw ghostChanged(refused)
 }
 
-function ghostChanged(paths: readonly BytePath[]): DitsError {
-  const names = paths.slice(0, 10).map((path) => `'${pathToText(path)}'`)
-  const more = paths.length > names.length ? ` and ${paths.length - names.length} more` : ''
-  const first = pathToText(paths[0]!)
+function ghostChanged(refused: readonly WorkChange[]): DitsError {
+  const names = refused.slice(0, 10).map(({ path }) => `'${pathToText(path)}'`)
+  const more = refused.length > names.length ? ` and ${refused.length - names.length} more` : ''
+  const first = pathToText(refused[0]!.path)
+  if (refused[0]!.change === 'untracked') {
+    return new DitsError('ghost-changed', `only zeros are in ${names.join(', ')}${more}, as in a ghost that was moved or copied`, {
+      hint: `move it back, and then with: dits mv; or take the zeros for its content with: dits add --force ${first}`,
+    })
+  }
   return new DitsError('ghost-changed', `the content was not there to be worked on, so what is there now may be mostly zeros: ${names.join(', ')}${more}`, {
     hint: `get the recorded content with: dits restore ${first} (dits undo brings this back); or take the file as it is with: dits add --force ${first}`,
   })

@@ -3,6 +3,8 @@ import { headMove, readCurrentHead, type CurrentHead, type HeadMove } from '../c
 import { applyChange } from '../changing/operation.ts'
 import { updateWorktree, wouldOverwrite } from '../changing/update-worktree.ts'
 import { hasCode } from '../errors.ts'
+import { isPartial } from '../ghosts/partial.ts'
+import { bringFiles } from '../ghosts/plan-content.ts'
 import type { Conflict } from '../history/merge-trees.ts'
 import type { PathEntry } from '../history/renames.ts'
 import type { Id } from '../objects/id.ts'
@@ -54,6 +56,7 @@ export type Result = Omit<MergeState, 'phase' | 'from' | 'original' | 'conflicts
  */
 export async function enterResult(repo: Repo, start: Start, result: Result): Promise<Entered> {
   await refuseWorkedIn(repo, start, result)
+  await bringTheirs(repo, result.conflicts)
   const state = await stateOf(repo, start, result)
   const noted = await readMergeState(repo)
   await writeMergeState(repo, state)
@@ -65,6 +68,13 @@ export async function enterResult(repo: Repo, start: Start, result: Result): Pro
     else repo.env.onWarning?.(`the ${state.command} was interrupted half-way: run it again to go on, or give it up with: dits ${state.command} --abort`)
     throw error
   }
+}
+
+/** Their versions of what is in conflict will lie beside ours: what has to come for that comes before anything is changed. */
+async function bringTheirs(repo: Repo, conflicts: Result['conflicts']): Promise<void> {
+  if (!isPartial(repo)) return
+  const files = conflicts.flatMap(({ theirs }) => (theirs && theirs.entry.kind !== 'directory' ? [{ ...theirs.entry, path: theirs.path }] : []))
+  await bringFiles(repo, files)
 }
 
 /** A file that will be in conflict stays as it is on disk; with uncommitted changes in it, it would be no version of ours. */

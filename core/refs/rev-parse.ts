@@ -223,7 +223,7 @@ async function parentOf(context: RevisionContext, id: Id, number: number, text: 
   const parent = parents[number - 1]
   if (parent !== undefined) return { id: parent, kind: 'commit' }
   if (context.reader.shallow?.has(id)) {
-    throw unknown(text, `what came before '${id.slice(0, 12)}' was left behind: bring it with dits fetch --unshallow, or a part of it with dits fetch --depth N`)
+    throw unknown(text, `what came before '${id.slice(0, 12)}' was left behind: bring it with dits fetch --unshallow, or a part of it with dits fetch --deepen N`)
   }
   const count = parents.length === 1 ? '1 parent' : `${parents.length} parents`
   throw unknown(text, parents.length === 0 ? `'${id.slice(0, 12)}' is a first commit` : `'${id.slice(0, 12)}' has ${count}`)

@@ -44,17 +44,20 @@ export async function readStatus(repo: Repo, spec: Pathspec, options: StatusOpti
   const startMs = readClockIfWritable(repo)
   const [current, index] = [await readCurrentHead(repo), await readIndex(repo)]
   const merge = await readLiveMerge(repo, current.id)
-  const report: StatusReport = { current, merge, staged: [], unstaged: [], untracked: [], skipped: [], tracked: index?.count ?? 0, ghosts: countGhosts(index, spec) }
+  const report: StatusReport = { current, merge, staged: [], unstaged: [], untracked: [], skipped: [], tracked: index?.count ?? 0, ghosts: { files: 0, bytes: 0 } }
   for await (const change of changesBetween(repo.objects, current.commit?.tree, index?.tree, { renames: true })) {
     if (spec.matches(change.path)) report.staged.push(change)
   }
   const touched: Touched[] = []
+  const settled = new Map<number, boolean>()
   for await (const change of findChanges(repo, index, spec, { untracked: options.untracked, touched: true })) {
+    if (change.entry !== undefined) settled.set(change.entry, change.change === 'touched' && change.isGhost === true)
     if (change.change === 'touched') {
       if (change.entry !== undefined && change.stat) touched.push({ entry: change.entry, stat: change.stat, isGhost: change.isGhost === true })
     } else if (change.change === 'untracked') report.untracked.push(change)
     else (change.change === 'skipped' ? report.skipped : report.unstaged).push(change)
   }
+  report.ghosts = countGhosts(index, spec, settled)
   if (index && startMs !== undefined && touched.length > 0) await renewStats(repo, index, touched, startMs)
   return report
 }

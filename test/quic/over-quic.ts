@@ -15,7 +15,7 @@ const implementation = loaded
 async function open(handler: StreamHandler, line: { lossRate: number; seed: number; delayMs?: number }) {
   const server = await serveOverQuic(implementation, handler)
   const relay = await startUdpRelay(server.port, line)
-  const session = implementation.connect(`https://127.0.0.1:${relay.port}/`, [server.fingerprint])
+  const session = implementation.connect(`https://127.0.0.1:${relay.port}/team/film`, [server.fingerprint])
   const connection = await connectWebTransport(session, 'server')
   const close = async () => {
     await server.close()
@@ -25,6 +25,25 @@ async function open(handler: StreamHandler, line: { lossRate: number; seed: numb
 }
 
 transportContract('WebTransport over QUIC', (handler) => open(handler, { lossRate: 0, seed: 1 }), { echoBytes: 20_000_000, streams: 20 })
+
+describe('a WebTransport server', () => {
+  it('turns away sessions at other paths, and goes on', async () => {
+    const server = await serveOverQuic(implementation, echo)
+    const connect = (path: string) => connectWebTransport(implementation.connect(`https://127.0.0.1:${server.port}${path}`, [server.fingerprint]), 'server')
+    await expect(connect('/other')).rejects.toMatchObject({ code: 'connection-failed' })
+    const connection = await connect('/team/film')
+    await expectEcho(await connection.openStream(), 1000)
+    await connection.close()
+    await server.close()
+  })
+
+  it('is not believed with another certificate than the known one', async () => {
+    const server = await serveOverQuic(implementation, echo)
+    const session = implementation.connect(`https://127.0.0.1:${server.port}/team/film`, ['00'.repeat(32)])
+    await expect(connectWebTransport(session, 'server')).rejects.toMatchObject({ code: 'connection-failed' })
+    await server.close()
+  })
+})
 
 describe('WebTransport over a bad line', () => {
   it.each([1, 2, 3])('brings back every byte where one packet in fifty is lost, seed %i', async (seed) => {

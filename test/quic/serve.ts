@@ -1,33 +1,45 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import type { StreamHandler } from '../../protocol/transport.ts'
-import { serveWebTransportSession, type WebTransportSession } from '../../protocol/webtransport.ts'
 import type { WebTransportImplementation } from '../../protocol/webtransport-client.ts'
+import { acceptWebTransport } from '../../protocol/webtransport-server.ts'
+import type { WebTransportSession } from '../../protocol/webtransport.ts'
 import { createTestCertificate } from '../certificate.ts'
 
-/** A WebTransport server on a free port of this machine. */
-export async function serveOverQuic({ listen }: WebTransportImplementation, handler: StreamHandler) {
+/** A WebTransport server on a free port of this machine, for sessions at /team/film. */
+export async function serveOverQuic(implementation: WebTransportImplementation, handler: StreamHandler) {
   const { certificate, key, fingerprint } = createTestCertificate()
   const port = await freeUdpPort()
-  const listener = listen(`127.0.0.1:${port}`, certificate, key)
-  const sessions = new Set<WebTransportSession>()
-  const serving = new Set<Promise<void>>()
-  const accept = async () => {
-    for (let request = await listener.accept(); request; request = await listener.accept()) {
-      const session = await request.accept()
-      sessions.add(session)
-      serving.add(serveWebTransportSession(session, { handler, peer: { address: 'client', transport: 'webtransport' }, streamsMax: 100 }))
-    }
-  }
-  const accepting = accept()
+  const sessions: WebTransportSession[] = []
+  const listener = acceptWebTransport(keepSessions(implementation, sessions), {
+    address: `127.0.0.1:${port}`,
+    certificate,
+    key,
+    isPath: (path) => path === '/team/film',
+    handler,
+    limits: { graceMs: 0 },
+  })
   const cut = () => sessions.forEach((session) => session.close({ closeCode: 1, reason: 'cut' }))
-  const close = async () => {
-    cut()
-    listener.close()
-    await accepting
-    await Promise.all(serving)
+  return { port, fingerprint, cut, close: () => listener.close() }
+}
+
+/** The same implementation, whose sessions a test can reach. */
+function keepSessions(implementation: WebTransportImplementation, sessions: WebTransportSession[]): WebTransportImplementation {
+  const listen: WebTransportImplementation['listen'] = (...parameters) => {
+    const listener = implementation.listen(...parameters)
+    const accept = async () => {
+      const request = await listener.accept()
+      if (!request) return undefined
+      const acceptSession = async () => {
+        const session = await request.accept()
+        sessions.push(session)
+        return session
+      }
+      return { ...request, accept: acceptSession }
+    }
+    return { accept, close: () => listener.close() }
   }
-  return { port, fingerprint, cut, close }
+  return { ...implementation, listen }
 }
 
 async function freeUdpPort(): Promise<number> {
