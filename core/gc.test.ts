@@ -249,9 +249,16 @@ describe('a transfer', () => {
   it('keeps a collection from beginning, because what it found must stay until it is referred to', async () => {
     const test = await TestRepo.create()
     await storeGarbage(test.repo, 10)
-    await withTransfer(test.repo, async () => {
-      await expect(collectGarbage(test.repo, noGrace)).rejects.toMatchObject({ code: 'transfer-running' })
+    let isOver = false
+    const waiting = Promise.withResolvers<void>()
+    const other = await openRepo(test.root, test.env({ onWarning: () => waiting.resolve() }))
+    onTestFinished(() => closeRepo(other))
+    const { collecting } = await withTransfer(test.repo, async () => {
+      const report = collectGarbage(other, noGrace).then(({ objectsRemoved }) => ({ objectsRemoved, isOver }))
+      await waiting.promise
+      isOver = true
+      return { collecting: report }
     })
-    expect((await collectGarbage(test.repo, noGrace)).objectsRemoved).toBe(3)
+    expect(await collecting).toEqual({ objectsRemoved: 3, isOver: true })
   })
 })

@@ -3,12 +3,15 @@ import { DitsError, hasCode } from './errors.ts'
 import type { Repo } from './repo.ts'
 import { acquireFileLock } from './store/file-lock.ts'
 
+/** A collection is over soon; a transfer may take hours, and nobody waits for that. */
+const lockWaitMs = 60_000
+
 /**
  * Runs a transfer of objects into this repository, while no other one runs and
  * nothing is collected: what was found to be here stays until something refers
  * to it. Working goes on beside it: only what moves refs in the end takes the
  * working tree's lock as well. Throws `transfer-running` where another command
- * transfers already.
+ * goes on transferring for a minute.
  */
 export async function withTransfer<T>(repo: Repo, work: () => Promise<T>): Promise<T> {
   const lock = await acquire(repo)
@@ -21,7 +24,11 @@ export async function withTransfer<T>(repo: Repo, work: () => Promise<T>): Promi
 
 async function acquire(repo: Repo) {
   try {
-    return await acquireFileLock(path.join(repo.folder, 'transfer.lock'), { waitMs: 0 })
+    return await acquireFileLock(path.join(repo.folder, 'transfer.lock'), {
+      waitMs: lockWaitMs,
+      onWait: () => repo.env.onWarning?.('waiting for another dits command that transfers or collects objects here'),
+      ...(repo.env.signal && { signal: repo.env.signal }),
+    })
   } catch (cause) {
     if (!hasCode(cause, 'repository-busy')) throw cause
     throw new DitsError('transfer-running', 'another dits command transfers objects into this repository', {
