@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A second reader of dits repositories, written from core/FORMAT.md alone.
+"""A second reader of dits repositories, that follows core/FORMAT.md and shares no code with dits.
 
 usage: read.py DITS_FOLDER
 
