@@ -1,4 +1,4 @@
-import { closeRepo, DitsError, newSessionName, type Repo } from '#core'
+import { closeRepo, DitsError, holdTransfer, newSessionName, type FileLock, type Repo } from '#core'
 import type { Host, HostedRepository, RefMove, ServedEvent } from './host.ts'
 
 /**
@@ -14,6 +14,7 @@ export function localHost(open: () => Promise<Repo>, report: (event: ServedEvent
 }
 
 function hostRepository(repo: Repo): HostedRepository {
+  let lock: FileLock | undefined
   return {
     name: repo.root,
     user: 'local',
@@ -26,8 +27,17 @@ function hostRepository(repo: Repo): HostedRepository {
       return 'branch' in head ? head.branch : 'refs/heads/main'
     },
     newSessionName: () => newSessionName(repo),
+    // Its owner may collect garbage at any time, which a transfer keeps waiting.
+    beginWriting: async () => {
+      if (lock) return
+      lock = await holdTransfer(repo)
+      await repo.objects.refresh()
+    },
     checkMoves: (moves) => refuseCurrentBranch(repo, moves),
-    release: () => closeRepo(repo),
+    release: async () => {
+      lock?.release()
+      await closeRepo(repo)
+    },
   }
 }
 

@@ -13,6 +13,7 @@ export const testTools = {
   'ffprobe': 'ffmpeg',
   'fish': 'fish',
   'git': 'git',
+  'python3': 'python3',
   'radosgw': 'radosgw',
   'redis-server': 'redis-server',
   'setpriv': 'util-linux',
@@ -20,6 +21,7 @@ export const testTools = {
   'unzip': 'unzip',
   'yamllint': 'yamllint',
   'zsh': 'zsh',
+  'zstd': 'zstd',
 } as const
 
 export type TestTool = keyof typeof testTools
