@@ -2,7 +2,7 @@ import { DitsError, idFromBytes, readRecordHeader, recordHeaderBytes, type Id, t
 import type { FrameStream } from './frames.ts'
 
 /** Records that lie next to each other in a pack are read, and sent, together up to this much. */
-const runBytesMax = 1024 * 1024
+const runBytesMax = 512 * 1024
 /** Objects whose places are sorted at once. */
 const sortedMax = 8192
 
@@ -68,7 +68,7 @@ function runsOf(batch: ToSend[]): Run[] {
  * fresh memory for each run costs more to collect than reading it does.
  */
 async function* readRuns(objects: PackedObjects, runs: readonly Run[]): AsyncGenerator<Uint8Array> {
-  const memory = runs.length > 2 ? [Buffer.allocUnsafeSlow(runBytesMax), Buffer.allocUnsafeSlow(runBytesMax)] : []
+  const memory = runs.length > 2 ? [takeMemory(), takeMemory()] : []
   const read = (i: number) => {
     const reading = readRun(objects, runs[i]!, memory[i % 2])
     // Whoever asks for it meets the failure; nobody may.
@@ -76,11 +76,29 @@ async function* readRuns(objects: PackedObjects, runs: readonly Run[]): AsyncGen
     return reading
   }
   let next = runs.length > 0 ? read(0) : undefined
-  for (let i = 0; next; i++) {
-    const bytes = await next
-    next = i + 1 < runs.length ? read(i + 1) : undefined
-    yield bytes
+  try {
+    for (let i = 0; next; i++) {
+      const bytes = await next
+      next = i + 1 < runs.length ? read(i + 1) : undefined
+      yield bytes
+    }
+  } finally {
+    // A reading that is not waited for would write into memory that another answer was given.
+    await next?.catch(() => {})
+    giveBack(memory)
   }
+}
+
+/** Memory of answers that are over, for the next ones of this process. */
+const spareMemory: Buffer[] = []
+const spareMax = 16
+
+function takeMemory(): Buffer {
+  return spareMemory.pop() ?? Buffer.allocUnsafeSlow(runBytesMax)
+}
+
+function giveBack(memory: readonly Buffer[]): void {
+  for (const piece of memory) if (spareMemory.length < spareMax) spareMemory.push(piece)
 }
 
 /** Reads a run, in `into` where that is large enough; where the pack has gone meanwhile, its objects one by one from wherever they are now. */
