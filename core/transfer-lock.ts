@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { DitsError, hasCode } from './errors.ts'
 import type { Repo } from './repo.ts'
-import { acquireFileLock } from './store/file-lock.ts'
+import { acquireFileLock, type FileLock } from './store/file-lock.ts'
 
 /** A collection is over soon; a transfer may take hours, and nobody waits for that. */
 const lockWaitMs = 60_000
@@ -14,7 +14,7 @@ const lockWaitMs = 60_000
  * goes on transferring for a minute.
  */
 export async function withTransfer<T>(repo: Repo, work: () => Promise<T>): Promise<T> {
-  const lock = await acquire(repo)
+  const lock = await holdTransfer(repo)
   try {
     return await work()
   } finally {
@@ -22,7 +22,8 @@ export async function withTransfer<T>(repo: Repo, work: () => Promise<T>): Promi
   }
 }
 
-async function acquire(repo: Repo) {
+/** The same for work that ends elsewhere: releasing the lock ends the transfer. Throws `transfer-running`. */
+export async function holdTransfer(repo: Repo): Promise<FileLock> {
   try {
     return await acquireFileLock(path.join(repo.folder, 'transfer.lock'), {
       waitMs: lockWaitMs,

@@ -66,11 +66,14 @@ export async function fetchCommits(session: RemoteSession, target: FetchTarget, 
   return { objects: receiver.counts.objects, bytes: receiver.counts.bytes, shallow: work.boundary }
 }
 
-/** Brings single objects, a few requests ahead. Throws `content-unavailable` where the other side lacks one. */
-export async function fetchObjects(session: RemoteSession, target: FetchTarget, ids: readonly Id[], onBytes?: (bytes: number) => void): Promise<void> {
+/** Brings single objects, a few requests ahead. Answers those that the other side lacks. */
+export async function fetchObjects(session: RemoteSession, target: FetchTarget, ids: readonly Id[], onBytes?: (bytes: number) => void): Promise<Id[]> {
   const receiver = new RecordReceiver(target.store, target.objects, target.newSessionName())
   try {
-    await receiveAll(session, receiver, ids, onBytes)
+    const asking = new Asking(session, receiver, onBytes)
+    for (const id of ids) await asking.ask(id)
+    await asking.finish()
+    return asking.absent
   } finally {
     await receiver.finish()
   }
@@ -82,6 +85,8 @@ class Fetch {
   readonly #objects: PackedObjects
   readonly #receiver: RecordReceiver
   readonly #options: FetchOptions
+  /** Commits that came as what a tag names, without what they come from. */
+  readonly #cameAlone = new Set<Id>()
   #asked = ''
   #askedWithout = false
 
@@ -118,6 +123,7 @@ class Fetch {
         const kind = (await this.#objects.locate(id))?.kind
         if (kind === 'tag') next.push(decodeTag(await this.#objects.read('tag', id)).target)
         else commits.push(id)
+        if (kind === 'commit' && absent.includes(id)) this.#cameAlone.add(id)
       }
       open = [...new Set(next)]
     }
@@ -132,6 +138,11 @@ class Fetch {
     const wanted = new Set<Id>()
     for await (const { id, commit } of walk.commits) {
       if (leftBehind.has(id)) continue
+      // Asked for itself, so that the commits to be left behind are counted from this one, not from its parents.
+      if (this.#options.depth !== undefined && this.#cameAlone.delete(id)) {
+        wanted.add(id)
+        continue
+      }
       for (const parent of commit.parents) if (!(await this.#objects.has(parent))) wanted.add(parent)
     }
     for (const id of commits) if (walk.missing.has(id)) wanted.add(id)
@@ -159,9 +170,11 @@ class Fetch {
     const asking = new Asking(this.#session, this.#receiver, () => this.#count())
     for await (const id of this.#missingObjects(commits)) {
       await asking.ask(id)
+      refuseAbsent(asking)
       if (asking.asked >= askedMax) break
     }
     await asking.finish()
+    refuseAbsent(asking)
     return asking.asked > 0
   }
 
@@ -186,6 +199,8 @@ class Fetch {
 /** Questions for objects that are sent while earlier ones are answered. */
 class Asking {
   asked = 0
+  /** What the other side answered that it has not. */
+  readonly absent: Id[] = []
   readonly #session: RemoteSession
   readonly #receiver: RecordReceiver
   readonly #onBytes: ((bytes: number) => void) | undefined
@@ -219,16 +234,21 @@ class Asking {
   }
 
   async #receive(): Promise<void> {
-    const absent = await this.#session.receiveObjects(this.#open.shift()!, this.#receiver, this.#onBytes)
-    if (absent.length === 0) return
-    throw new DitsError('content-unavailable', `the other side has not '${absent[0]}' either${absent.length > 1 ? `, nor ${absent.length - 1} more` : ''}`, {
-      hint: 'where it is a partial clone itself, use the remote that it came from',
-    })
+    this.absent.push(...(await this.#session.receiveObjects(this.#open.shift()!, this.#receiver, this.#onBytes)))
   }
+}
+
+/** Throws `content-unavailable` where the other side lacks something. */
+function refuseAbsent({ absent }: Asking): void {
+  if (absent.length === 0) return
+  throw new DitsError('content-unavailable', `the other side has not '${absent[0]}' either${absent.length > 1 ? `, nor ${absent.length - 1} more` : ''}`, {
+    hint: 'where it is a partial clone itself, use the remote that it came from',
+  })
 }
 
 async function receiveAll(session: RemoteSession, receiver: RecordReceiver, ids: readonly Id[], onBytes?: (bytes: number) => void): Promise<void> {
   const asking = new Asking(session, receiver, onBytes)
   for (const id of ids) await asking.ask(id)
   await asking.finish()
+  refuseAbsent(asking)
 }

@@ -40,6 +40,12 @@ export interface HostedRepository {
   /** Starts the names of the packs that this stream writes; never the same twice. */
   newSessionName(): string
   /**
+   * Called before each request that may change something, where others may take
+   * away what nothing refers to: what is found or stored from then on must stay
+   * until `release`. Throws a DitsError where that cannot be.
+   */
+  beginWriting?(): Promise<void>
+  /**
    * Asked before refs move, with everything that they will reach in place.
    * Throws a DitsError where a move is not allowed.
    */

@@ -1,4 +1,4 @@
-import { closeRepo, DitsError, newSessionName, type Repo } from '#core'
+import { closeRepo, DitsError, holdTransfer, newSessionName, type FileLock, type Repo } from '#core'
 import type { Host, HostedRepository, RefMove, ServedEvent } from './host.ts'
 
 /**
@@ -14,6 +14,7 @@ export function localHost(open: () => Promise<Repo>, report: (event: ServedEvent
 }
 
 function hostRepository(repo: Repo): HostedRepository {
+  let lock: FileLock | undefined
   return {
     name: repo.root,
     user: 'local',
@@ -26,8 +27,17 @@ function hostRepository(repo: Repo): HostedRepository {
       return 'branch' in head ? head.branch : 'refs/heads/main'
     },
     newSessionName: () => newSessionName(repo),
+    // Its owner may collect garbage at any time, which a transfer keeps waiting.
+    beginWriting: async () => {
+      if (lock) return
+      lock = await holdTransfer(repo)
+      await repo.objects.refresh()
+    },
     checkMoves: (moves) => refuseCurrentBranch(repo, moves),
-    release: () => closeRepo(repo),
+    release: async () => {
+      lock?.release()
+      await closeRepo(repo)
+    },
   }
 }
 
@@ -36,7 +46,7 @@ async function refuseCurrentBranch(repo: Repo, moves: readonly RefMove[]): Promi
   const head = await repo.refs.readHead()
   const current = 'branch' in head && moves.find(({ name }) => name === head.branch)
   if (!current) return
-  throw new DitsError('branch-checked-out', `'${current.name}' is the branch that '${repo.root}' works on`, {
+  throw new DitsError('branch-checked-out', `'${current.name.replace(/^refs\/heads\//, '')}' is the branch that '${repo.root}' works on`, {
     hint: 'push to another branch, or pull from there',
   })
 }

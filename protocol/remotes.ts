@@ -1,4 +1,4 @@
-import { branchSettings, changeConfig, checkRefName, DitsError, setInConfig, unsetInConfig, type Config, type Repo, type Upstream } from '#core'
+import { branchSettings, changeConfig, checkRefName, DitsError, filtersOf, setInConfig, unsetInConfig, type Config, type Repo, type Upstream } from '#core'
 
 /** Another repository that this one is shared with, as the configuration names it. */
 export interface Remote {
@@ -42,9 +42,20 @@ export async function setRemoteUrl(repo: Repo, name: string, url: string): Promi
   await changeConfig(repo, (text, source) => setInConfig(text, `remote.${name}.url`, url, source))
 }
 
-/** Forgets a remote with its settings, and what branches of it were followed. Its refs are the caller's to delete. Throws `unknown-remote`. */
+/**
+ * Forgets a remote with its settings, and what branches of it were followed.
+ * Its refs are the caller's to delete. Throws `unknown-remote`, and
+ * `remote-needed` for the last one with a filter: without any, what is not here
+ * would count as damage.
+ */
 export async function removeRemote(repo: Repo, name: string): Promise<void> {
   requireRemote(repo.config, name)
+  const filtered = filtersOf(repo.config)
+  if (filtered.length > 0 && filtered.every(({ remote }) => remote === name)) {
+    throw new DitsError('remote-needed', `'${name}' is where this partial repository gets the content that is not here`, {
+      hint: `give it another address: dits remote set-url ${name} URL; or let another remote take its place: dits config remote.OTHER.filter none`,
+    })
+  }
   const followers = repo.config.settings().filter(({ key, value }) => /^branch\..*\.remote$/.test(key) && value === name)
   const keys = [
     ...repo.config.settings().filter(({ key }) => key.startsWith(`remote.${name}.`)).map(({ key }) => key),

@@ -1,3 +1,4 @@
+import { isAncestor } from '../history/ancestry.ts'
 import { walkCommits } from '../history/walk.ts'
 import { readCommit } from '../history/paint.ts'
 import type { Id } from '../objects/id.ts'
@@ -10,11 +11,37 @@ import type { Index, IndexEntry } from '../worktree/index-file.ts'
 import { matches } from './filter.ts'
 import { isPartial } from './partial.ts'
 
-/** The commits that remotes were last seen to have. */
-export async function remoteTips(repo: Repo, remote: string | undefined): Promise<Id[]> {
+/** Asks a remote which commits its branches are at now; `undefined` where it cannot be asked. */
+export type AskTips = (remote: string) => Promise<readonly Id[] | undefined>
+
+/**
+ * The commits that remotes were last seen to have: with `ask` only those that
+ * the remote's branches still reach, as far as that can be said with what is
+ * here. What was taken back there, or lost with a disk, is not counted on.
+ */
+export async function remoteTips(repo: Repo, remote: string | undefined, ask?: AskTips): Promise<Id[]> {
+  const seen = new Map<string, Id[]>()
+  for await (const { name, id } of repo.refs.list(`refs/remotes/${remote === undefined ? '' : `${remote}/`}`)) {
+    const from = name.split('/')[2]!
+    seen.set(from, [...(seen.get(from) ?? []), id])
+  }
   const tips: Id[] = []
-  for await (const { id } of repo.refs.list(`refs/remotes/${remote === undefined ? '' : `${remote}/`}`)) tips.push(id)
+  for (const [from, ids] of seen) tips.push(...(ask ? await stillReached(repo, ids, (await ask(from)) ?? []) : ids))
   return tips
+}
+
+async function stillReached(repo: Repo, ids: readonly Id[], now: readonly Id[]): Promise<Id[]> {
+  const known: Id[] = []
+  for (const id of now) if ((await repo.objects.locate(id))?.kind === 'commit') known.push(id)
+  const reached: Id[] = []
+  for (const id of ids) {
+    for (const tip of known) {
+      if (id !== tip && !(await isAncestor(repo.objects, id, tip))) continue
+      reached.push(id)
+      break
+    }
+  }
+  return reached
 }
 
 /**

@@ -6,7 +6,6 @@ import { setInConfig } from '../config.ts'
 import { DitsError } from '../errors.ts'
 import { refuseDuringMerge } from '../merging/refuse.ts'
 import type { Id } from '../objects/id.ts'
-import type { ObjectRef } from '../reachable.ts'
 import { withLock, type Repo } from '../repo.ts'
 import { withTransfer } from '../transfer-lock.ts'
 import type { Pathspec } from '../staging/pathspec.ts'
@@ -15,7 +14,7 @@ import { readDiskClock } from '../worktree/disk.ts'
 import type { Index } from '../worktree/index-file.ts'
 import { StatPatch } from '../worktree/stat-patch.ts'
 import { patternOfPath } from '../worktree/patterns.ts'
-import { markNeeded, markOnRemote, remoteTips } from './content-marks.ts'
+import { markNeeded, markOnRemote, remoteTips, type AskTips } from './content-marks.ts'
 import { dropContent, planDrop } from './drop-content.ts'
 import { filterCharactersMax, formatFilter, matches, pathFilter, type ContentFilter } from './filter.ts'
 import { settleFiles, type SettledFile } from './ghost-files.ts'
@@ -27,8 +26,8 @@ export interface DehydrateOptions {
   dryRun?: boolean
   /** The remote that has to have the content; any, where none is named. */
   remote?: string | undefined
-  /** Asks the remote itself: answers those of these objects that it lacks. What its tips reach counts as had without it. */
-  onRemote?: (objects: readonly ObjectRef[]) => Promise<readonly ObjectRef[]>
+  /** Asks a remote what it has now. Without it, what it was last seen to have counts. */
+  askTips?: AskTips
 }
 
 export interface DehydrateReport {
@@ -68,9 +67,9 @@ async function dehydrateLocked(repo: Repo, spec: Pathspec, options: DehydrateOpt
   const index = await readIndex(repo)
   const { hydrated, changed } = await settleFiles(repo, index, spec)
   const chosen = hydrated.filter(({ entry }) => !matches({ kind: 'none' }, entry.path, entry.size))
-  const tips = await remoteTips(repo, options.remote)
+  const tips = await remoteTips(repo, options.remote, options.askTips)
   const onRemote = await markOnRemote(repo, tips, new Set(chosen.map(({ entry }) => entry.id)))
-  await refuseUnsaved(chosen, onRemote, options)
+  await refuseUnsaved(chosen, onRemote)
   const report: DehydrateReport = { ...reportOf(chosen), storeBytes: 0, changed }
   if (!index || tips.length === 0) return report
   const plan = async (ghosts: readonly SettledFile[], now: Index) =>
@@ -94,23 +93,15 @@ async function replaceByGhosts(repo: Repo, index: Index, files: readonly Settled
   return result
 }
 
-async function refuseUnsaved(
-  files: readonly SettledFile[],
-  onRemote: { has(id: Id): Promise<boolean> },
-  { onRemote: ask }: DehydrateOptions,
-): Promise<void> {
+async function refuseUnsaved(files: readonly SettledFile[], onRemote: { has(id: Id): Promise<boolean> }): Promise<void> {
   const unsaved = new Set<Id>()
   for (const { entry } of files) if (!(await onRemote.has(entry.id))) unsaved.add(entry.id)
-  if (ask && unsaved.size === 0 && files.length > 0) {
-    const objects = new Map(files.map(({ entry }) => [entry.id, { kind: entry.content, id: entry.id } satisfies ObjectRef]))
-    for (const { id } of await ask([...objects.values()])) unsaved.add(id)
-  }
   const refused = files.filter(({ entry }) => unsaved.has(entry.id)).map(({ entry }) => entry.path)
   if (refused.length === 0) return
   const names = refused.slice(0, 10).map((path) => `'${pathToText(path)}'`)
   const more = refused.length > names.length ? ` and ${refused.length - names.length} more` : ''
   throw new DitsError('not-on-remote', `no remote is known to have the content of ${names.join(', ')}${more}`, {
-    hint: 'commit and push first: dits push; nothing was changed',
+    hint: 'commit and push first: dits push; or see what is there now: dits fetch; nothing was changed',
   })
 }
 

@@ -132,12 +132,23 @@ describe('dehydrating', () => {
     const { partial } = await makePushed()
     await partial.commit({ 'a.mov': 'a new take', 'd.mov': 'a fourth' })
     await expect(dehydratePaths(partial.repo, everything)).rejects.toMatchObject({ code: 'not-on-remote', message: expect.stringMatching(/'a.mov'.*'d.mov'/) })
-    const lacking = dehydratePaths(partial.repo, specOf('b.mov'), { onRemote: async (objects) => objects })
-    await expect(lacking).rejects.toMatchObject({ code: 'not-on-remote' })
     await expect(dehydratePaths(partial.repo, specOf('b.mov'), { remote: 'backup' })).rejects.toMatchObject({ code: 'not-on-remote' })
     await partial.reopen()
     expect(partial.repo.config.get('remote.origin.filter')).toBeUndefined()
     expect(ghostsOnDisk(partial, 'a.mov', 'b.mov', 'd.mov')).toEqual([])
+  })
+
+  it('counts on what a remote has now, where it can be asked', async () => {
+    const { partial } = await makePushed()
+    const pushed = (await partial.head())!
+    const unknown = 'e'.repeat(64) as typeof pushed
+    for (const now of [undefined, [], [unknown]]) {
+      await expect(dehydratePaths(partial.repo, specOf('b.mov'), { askTips: async () => now })).rejects.toMatchObject({ code: 'not-on-remote' })
+    }
+    await partial.commit({ 'later.mov': 'pushed by now, as the remote says' })
+    const later = (await partial.head())!
+    const { files } = await dehydratePaths(partial.repo, specOf('b.mov'), { askTips: async (remote) => (remote === 'origin' ? [unknown, later] : []) })
+    expect(files).toHaveLength(1)
   })
 
   it('drops no content that is in unpushed commits or uncommitted work, or that other paths have', async () => {
