@@ -37,8 +37,9 @@ export const command: Command<PushArguments> = {
   description: `Sends what the remote lacks, and moves its branch then: others see the old version or
 the new one with all its files. Where somebody else pushed meanwhile, nothing is changed and
 you are told to pull. A push that broke off goes on where it was when you repeat it.
---dry-run says what would travel. With --json: a line a ref {ref, before, after, moved, code, message},
-then {commits, objectsNew, objectsSent, bytesSent, bytesSaved, wireOut, wireIn, rounds}.`,
+--dry-run says what would travel.
+With --json: a line a ref {ref, before, after, moved, code, message}, then
+{commits, objectsNew, objectsSent, bytesSent, bytesSaved, wireOut, wireIn, rounds}.`,
   examples: [
     ['push', 'the current branch, to the remote that it follows or origin'],
     ['push origin grading:review', 'your branch grading, as review there'],

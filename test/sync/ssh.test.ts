@@ -48,6 +48,15 @@ describe('over ssh', { timeout: 120_000 }, () => {
     expect(existsSync(people.at('x'))).toBe(false)
   })
 
+  it('an interruption is called one, and not a lost connection', async () => {
+    people.write('interrupting', '#!/bin/sh\nkill -INT $PPID\nexec cat > /dev/null\n')
+    chmodSync(people.at('interrupting'), 0o755)
+    const variables = { ...people.variables, DITS_SSH: people.at('interrupting') }
+    const cut = await runDits(['clone', 'ssh://host/film', 'cut'], { home: people.at('bob'), variables })
+    expect(cut).toEqual({ exitCode: 130, stdout: '', stderr: 'dits: interrupted\n' })
+    expect(existsSync(people.at('bob/cut'))).toBe(false)
+  })
+
   it('what went wrong there is said here, and nothing is left', async () => {
     const { exitCode, value } = await people.json('bob', `clone ssh://host${people.at('nowhere')} nothing`)
     expect({ exitCode, code: value.error?.code }).toEqual({ exitCode: 4, code: 'connection-failed' })
