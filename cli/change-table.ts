@@ -147,7 +147,7 @@ function sizesOf({ before, after }: MeasuredChange): [string, string] {
 
 function costOf({ kind, before, after }: MeasuredChange, news: MeasuredChange['news']): [string, string] {
   if (kind === 'type-changed') return ['', `now a ${shapeName(after!)}, was a ${shapeName(before!)}`]
-  if (!news || !after || after.kind === 'directory') return ['', '']
+  if (!news || !after || after.kind === 'directory' || (kind === 'added' && after.size === 0)) return ['', '']
   if (news.chunksShared === undefined) return ['', kind === 'mode-changed' && before?.kind !== after.kind ? modeText(after) : 'same content']
   const { chunksShared, chunksChanged, sendBytes } = news
   const chunks = before ? `${formatCount(chunksShared)} chunks shared, ${formatCount(chunksChanged)} changed` : formatAmount(chunksShared + chunksChanged, 'chunk')

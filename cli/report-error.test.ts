@@ -48,6 +48,14 @@ describe('an error', () => {
     expect(err).toContain('deep down')
   })
 
+  it('shows where it arose with --verbose, unless it only says no', async () => {
+    const told = await report(error)
+    expect(await report(error, { verbose: true })).toEqual(told)
+    expect((await report(new DitsError('store-io', 'no', { cause: new Error('deep down') }), { verbose: true })).err).toContain('deep down')
+    expect((await report(new DitsError('unknown-revision', 'no', { cause: new Error('deep down') }), { verbose: true })).err).toContain('deep down')
+    expect((await report(new DitsError('pack-damaged', 'no'), { verbose: true })).err).toContain('report-error.test.ts')
+  })
+
   it('of the system is put into words', async () => {
     const missing = await open('/nowhere/at-all').catch((thrown: unknown) => thrown)
     expect(describeError(missing)).toEqual({ code: 'enoent', message: `cannot open '/nowhere/at-all': no such file or directory`, exitCode: 2 })

@@ -100,13 +100,18 @@ export async function reportError(error: unknown, to: ErrorDestination): Promise
     to.stdout.flush()
     if (to.json) to.stdout.json({ error: report })
     else writeReport(report, to)
-    if (to.verbose && error instanceof Error) to.stderr.line((await import('node:util')).inspect(error))
+    if (to.verbose && error instanceof Error && !isPlainRefusal(error, exitCode)) to.stderr.line((await import('node:util')).inspect(error))
     to.stdout.flush()
     to.stderr.flush()
   } catch (second) {
     if (!(second instanceof OutputClosed)) throw second
   }
   return exitCode
+}
+
+/** Something asked for that cannot be: where in dits that was noticed helps nobody, and '-v' is also what lists more ('dits branch -v'). */
+function isPlainRefusal(error: Error, exitCode: number): boolean {
+  return error instanceof DitsError && error.cause === undefined && [exitCodes.negative, exitCodes.user, exitCodes.usage].some((code) => code === exitCode)
 }
 
 function writeReport(report: { message: string; hint?: string }, { stderr, errorColors }: ErrorDestination): void {

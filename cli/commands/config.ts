@@ -2,7 +2,8 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { changeConfig } from '../../core/change-config.ts'
 import { parseConfig, setInConfig, unsetInConfig } from '../../core/config.ts'
-import { DitsError, isErrno } from '../../core/errors.ts'
+import { DitsError, hasCode, isErrno } from '../../core/errors.ts'
+import type { Repo } from '../../core/repo.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 
@@ -22,12 +23,12 @@ export const command: Command<ConfigArguments> = {
   usage: ['config KEY [VALUE]', 'config --list', 'config --unset KEY'],
   positionals: '[key] [value]',
   lists: true,
-  description: `Settings of this repository lie in .dits/config; with --global, yours for all
-repositories in ~/.config/dits/config. With --json: {key, value, source} a line;
+  description: `Settings of this repository lie in .dits/config, which goes before yours for all
+repositories (--global) in ~/.config/dits/config. With --json: {key, value, source} a line;
 with -z a key, a line end and its value, as git has it.
 Keys: user.name, user.email; core.mtimes (record modification times); core.timeonly
-(compare size and time only); gc.grace (days), gc.undo (days); store.shared (a folder in which clones of one remote share
-what they have fetched; set it with --global).`,
+(compare size and time only); gc.grace (days), gc.undo (days); store.shared (a folder in
+which clones of one remote share what they have fetched; set it with --global).`,
   examples: [['config user.name "Ada"', 'who commits here'], ['config --list', 'everything that is set']],
   options: (yargs) =>
     yargs
@@ -44,13 +45,26 @@ what they have fetched; set it with --global).`,
     if (!args.unset && value === undefined) return show(context, args.global, key)
     const change = (text: string, source: string) => (args.unset ? unsetInConfig(text, key, source) : setInConfig(text, key, value!, source))
     if (args.global) return changeGlobal(context, change)
-    await changeConfig(await context.openRepo(), change)
+    const repo = await openRepoIfThere(context)
+    if (!repo) throw new DitsError('not-a-repository', `'${context.cwd}' is not in a dits repository`, { hint: 'for a setting of all your repositories, add --global' })
+    await changeConfig(repo, change)
   },
+}
+
+/** Outside of a repository there are still the person's own settings. */
+async function openRepoIfThere(context: Context): Promise<Repo | undefined> {
+  try {
+    return await context.openRepo()
+  } catch (error) {
+    if (hasCode(error, 'not-a-repository')) return undefined
+    throw error
+  }
 }
 
 async function show(context: Context, global: boolean, key?: string): Promise<number> {
   const file = context.environment.configFile
-  const config = global ? parseConfig(await readText(file), file) : (await context.openRepo()).config
+  const own = async () => parseConfig(await readText(file), file)
+  const config = global ? await own() : ((await openRepoIfThere(context))?.config ?? (await own()))
   const settings = config.settings().filter((setting) => key === undefined || setting.key === key)
   for (const { key: name, value, source } of settings) {
     if (context.json) context.stdout.json({ key: name, value, source })

@@ -17,6 +17,7 @@ export const command: Command<MvArguments> = {
   usage: ['mv [-f] SOURCE TARGET', 'mv [-f] SOURCE... FOLDER'],
   positionals: '[paths..]',
   description: `Moves tracked files and folders on disk and stages the move. It costs no content.
+What you have moved by hand already is only staged.
 With --json: {moved: [{from, to}]}.`,
   options: (yargs) =>
     yargs
@@ -29,7 +30,7 @@ With --json: {moved: [{from, to}]}.`,
     if (target === undefined || paths.length < 2) throw new DitsError('nothing-named', 'name what to move, and where to', { hint: 'dits mv SOURCE TARGET' })
     const repo = await context.openRepo()
     const sources = paths.slice(0, -1).map((name) => pathOf(context, repo, name))
-    const moved = await movePaths(repo, sources, pathOf(context, repo, target), args)
+    const moved = await movePaths(repo, sources, pathOf(context, repo, target), { force: args.force, targetIsFolder: target.endsWith('/') })
     if (context.json) context.stdout.json({ moved: moved.map(({ from, to }) => ({ from: pathToText(from), to: pathToText(to) })) })
     else if (context.verbose) for (const { from, to } of moved) context.stdout.line(`${quotePath(from)} -> ${quotePath(to)}`)
   },

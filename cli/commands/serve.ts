@@ -146,6 +146,8 @@ function announceToken({ stdout }: Context, url: string, { user, secret }: { use
   stdout.line(`  ${secret}`)
   stdout.line('On the machine of the administrator, enter it at:')
   stdout.line(`  dits login ${url}`)
+  // What `urlOf` calls a server that listens on all addresses: a name that leads here from here only.
+  if (new URL(url).hostname === 'localhost') stdout.line(`From elsewhere, write the name of this machine instead of 'localhost'.`)
 }
 
 async function interruption(signal: AbortSignal): Promise<void> {

@@ -6,7 +6,7 @@ import { DitsError } from '../../core/errors.ts'
 import { UsageError } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
-import { formatAge, formatAmount, formatTable } from '../format.ts'
+import { formatAge, formatAmount, formatDate, formatTable } from '../format.ts'
 import { parseDuration } from '../parse-duration.ts'
 import { dataOption, serverClock, serverDataOf } from '../server-data.ts'
 
@@ -179,7 +179,7 @@ async function listTokens({ context, administration, words: [user] }: Call): Pro
     if (context.json) context.stdout.json(tokenToJson(token))
     const { id, label, repository, role, createdMs, expiresMs } = token
     const limits = [repository === undefined ? '' : `only ${repository}`, role === undefined ? '' : `at most ${role}`].filter(Boolean).join(', ')
-    const end = expiresMs === undefined ? '' : expiresMs <= nowMs ? 'expired' : `expires ${formatAge(expiresMs, nowMs)}`
+    const end = expiresMs === undefined ? '' : expiresMs <= nowMs ? 'expired' : `expires on ${formatDate(expiresMs, context.environment.zoneMinutes(expiresMs), 'short')}`
     rows.push([id, token.user, label ?? '-', `made ${formatAge(createdMs, nowMs)}`, [limits, end].filter(Boolean).join('; ')])
   }
   showTable(context, rows)

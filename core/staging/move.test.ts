@@ -1,4 +1,4 @@
-import { lstatSync, symlinkSync } from 'node:fs'
+import { lstatSync, rmdirSync, symlinkSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { pathFromText } from '../bytes.ts'
 import { TestRepo } from '../repo.fixture.ts'
@@ -35,6 +35,27 @@ describe('moving', () => {
       'staged renamed target/link',
       'untracked target/d/mine',
     ])
+  })
+
+  it('gives no file the name of a folder that is not there', async () => {
+    const test = await TestRepo.create()
+    await test.commit({ a: '1', 'd/x': '1', empty: null, k: 'k' })
+    const intoFolder = { force: true, targetIsFolder: true }
+    await expect(move(test, ['a', 'new'], intoFolder)).rejects.toThrow(expect.objectContaining({ code: 'no-such-path', hint: 'make it first with: mkdir new' }))
+    await expect(move(test, ['a', 'k'], intoFolder)).rejects.toThrow(code('no-such-path'))
+    await move(test, ['d', 'new'], intoFolder)
+    await move(test, ['empty', 'still'], intoFolder)
+    expect(test.disk()).toEqual({ a: '1', 'new/x': '1', still: null, k: 'k' })
+  })
+
+  it('stages what was moved by hand into a folder that is not tracked', async () => {
+    const test = await TestRepo.create()
+    await test.commit({ a: '1', 'd/x': '1', k: 'k' })
+    test.write({ a: undefined, 'd/x': undefined, 'new/a': '1', 'new/d/x': '1' })
+    rmdirSync(test.path('d'))
+    expect(await move(test, ['a', 'new'])).toEqual([{ from: 'a', to: 'new/a' }])
+    expect(await move(test, ['d', 'new'])).toEqual([{ from: 'd/x', to: 'new/d/x' }])
+    expect(await test.status()).toEqual(['staged renamed new/a', 'staged renamed new/d/x'])
   })
 
   it('moves to the root, and renames by case', async () => {

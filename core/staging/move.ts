@@ -27,6 +27,8 @@ export interface MovedPath {
 export interface MoveOptions {
   /** Replace a file that is there; it is saved for undo. */
   force: boolean
+  /** The target was named as a folder, so that no file gets its name. */
+  targetIsFolder?: boolean
   /** Answer what would be moved, and move nothing. */
   dryRun?: boolean
 }
@@ -46,7 +48,7 @@ export async function movePaths(repo: Repo, sources: readonly BytePath[], target
     const index = (await readIndex(repo)) ?? emptyIndex()
     const isMoving = (path: BytePath) => sources.some((source) => path === source || isBelow(path, source))
     await refuseInConflict(repo, (await readCurrentHead(repo)).id, isMoving)
-    const moves = planMoves(repo, index, { sources, target, force: options.force })
+    const moves = planMoves(repo, index, { ...options, sources, target })
     const edits = moves.flatMap((move) => editsOf(index, move))
     const moved = edits.flatMap(({ from, to }) => (from === to ? [] : [{ from, to }]))
     if (options.dryRun) return moved
@@ -66,16 +68,20 @@ interface Move extends MovedPath {
   isDone: boolean
 }
 
-function planMoves(repo: Repo, index: Index, { sources, target, force }: { sources: readonly BytePath[]; target: BytePath; force: boolean }): Move[] {
+interface MovePlan extends MoveOptions {
+  sources: readonly BytePath[]
+  target: BytePath
+}
+
+function planMoves(repo: Repo, index: Index, { sources, target, targetIsFolder = false, force }: MovePlan): Move[] {
   const guard = new FolderGuard(repo.root)
   const there = target === '' ? undefined : guard.lookAt(target)
   const foldsCase = detectFoldsCase(repo.folder)
   const isRenamed = foldsCase && sources.length === 1 && isSameButForCase(guard, sources[0]!, target)
   const isDone = sources.length === 1 && wasMovedByHand(guard, index, { from: sources[0]!, to: target })
   const intoFolder = target === '' || (there !== undefined && isFolderMode(there.mode) && !isRenamed && !isDone)
-  if (sources.length > 1 && !intoFolder) {
-    throw new DitsError('no-such-path', `'${pathToText(target)}' is no folder, and only one thing can be called so`, { hint: `make it first with: mkdir ${pathToText(target)}` })
-  }
+  const isNameOfFolder = targetIsFolder && sources.some((source) => (index.get(source)?.kind ?? 'directory') !== 'directory')
+  if (!intoFolder && (sources.length > 1 || isNameOfFolder)) throw noFolder(target, there)
   const moves = sources.map((from): Move => {
     const to = intoFolder ? joinPath(target, baseName(from)) : target
     return { from, to, isDone: wasMovedByHand(guard, index, { from, to }) }
@@ -88,16 +94,24 @@ function planMoves(repo: Repo, index: Index, { sources, target, force }: { sourc
   return moves
 }
 
+function noFolder(target: BytePath, there: Stats | undefined): DitsError {
+  const shown = pathToText(target)
+  return new DitsError('no-such-path', `'${shown}' is no folder`, { hint: there ? 'name a folder to move it into' : `make it first with: mkdir ${shown}` })
+}
+
 /** True where two names are one to a file system that ignores case. */
 function isSameButForCase(guard: FolderGuard, from: BytePath, to: BytePath): boolean {
   const [a, b] = [guard.lookAt(from), guard.lookAt(to)]
   return from !== to && parentPath(from) === parentPath(to) && foldName(from) === foldName(to) && a !== undefined && a.ino === b?.ino
 }
 
-/** True where something tracked has gone from disk, and something untracked stands where it is to go. */
+/** True where something tracked has gone from disk, and where it is to go stands something untracked of its kind, with something of it if it is a folder. */
 function wasMovedByHand(guard: FolderGuard, index: Index, { from, to }: MovedPath): boolean {
-  if (guard.lookAt(from) !== undefined || entriesBelow(index, from).length === 0) return false
-  return guard.lookAt(to) !== undefined && entriesBelow(index, to).length === 0
+  if (guard.lookAt(from) !== undefined || entriesBelow(index, to).length > 0) return false
+  return entriesBelow(index, from).some(({ path, kind }) => {
+    const there = guard.lookAt((to + path.slice(from.length)) as BytePath)
+    return there !== undefined && isFolderMode(there.mode) === (kind === 'directory')
+  })
 }
 
 function checkSource(guard: FolderGuard, index: Index, { from, to, isDone }: Move): void {
