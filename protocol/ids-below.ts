@@ -4,8 +4,9 @@ import { saidOfChild, saidOfEntry, saidOfRow, type Said } from './said-checks.ts
 /** Objects of which it is known that they are there, and what is said of them. */
 export type Known = ReadonlyMap<Id, Said>
 
-/** Objects that are read, and that are kept, at one time; and read in all. */
+/** Objects that are read, in folders and in files, and that are kept, at one time; and read in all. */
 const readsMax = 16_384
+const readsInFilesMax = 2048
 const knownMax = 131_072
 const readsInAllMax = 262_144
 
@@ -25,10 +26,21 @@ export class IdsBelow {
   /** The objects themselves and what is below them. */
   async collect(roots: Known): Promise<Known> {
     const known = new Map(roots)
-    const open = [...roots]
-    const last = Math.min(readsInAllMax, this.#reads + readsMax)
+    // Folders first: they name many files each, and most of what was moved was not changed.
+    const inside = await this.#goThrough([...roots], readsMax, known, ({ kind }) => kind === 'tree')
+    await this.#goThrough(inside, readsInFilesMax, known, ({ kind }) => kind !== 'chunk')
+    return known
+  }
+
+  /** Goes into what `isOpened` says of what is open, and adds what it names to `known`; answers what was left. */
+  async #goThrough(open: [Id, Said][], reads: number, known: Map<Id, Said>, isOpened: (said: Said) => boolean): Promise<[Id, Said][]> {
+    const left: [Id, Said][] = []
+    const last = Math.min(readsInAllMax, this.#reads + reads)
     for (let next = open.pop(); next && known.size < knownMax && this.#reads < last; next = open.pop()) {
-      if (next[1].kind === 'chunk') continue
+      if (!isOpened(next[1])) {
+        left.push(next)
+        continue
+      }
       this.#reads++
       for (const child of await this.#named(next[1].kind, next[0])) {
         if (known.has(child[0])) continue
@@ -36,7 +48,7 @@ export class IdsBelow {
         open.push(child)
       }
     }
-    return known
+    return left
   }
 
   /** What a repository has only a part of cannot be looked into. */

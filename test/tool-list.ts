@@ -13,6 +13,7 @@ export const testTools = {
   'ffprobe': 'ffmpeg',
   'fish': 'fish',
   'git': 'git',
+  'python3': 'python3',
   'radosgw': 'radosgw',
   'redis-server': 'redis-server',
   'setpriv': 'util-linux',
