@@ -28,6 +28,18 @@ export function checkRefName(name: string): void {
   if (escapeName(kind).length > keyNameBytesMax) throw badName(name, 'use a shorter name')
 }
 
+/**
+ * As `checkRefName`, for a name that is to be used for the first time: without
+ * what a terminal takes for a command or for a turn of its direction, which
+ * clients refuse to show. A ref that has such a name can still be read and deleted.
+ */
+export function checkNewRefName(name: string): void {
+  checkRefName(name)
+  if (unprintable.test(name)) throw badName(name.replace(new RegExp(unprintable, 'gu'), '?'), 'leave out control characters')
+}
+
+const unprintable = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u
+
 /** Whether `checkRefName` takes the name. */
 export function isRefName(name: string): boolean {
   try {

@@ -2,7 +2,7 @@ import { comparePaths, pathFromText } from '../bytes.ts'
 import { DitsError } from '../errors.ts'
 import type { Id } from '../objects/id.ts'
 import type { ByteStore, PutCondition } from '../store/byte-store.ts'
-import { checkRefName, foldersOfName, refKey, refKeyPrefix, refNameOfKey } from './ref-name.ts'
+import { checkNewRefName, checkRefName, foldersOfName, refKey, refKeyPrefix, refNameOfKey } from './ref-name.ts'
 
 export { checkRefName, isRefName } from './ref-name.ts'
 
@@ -48,7 +48,8 @@ export function createRefs(store: ByteStore): Refs {
     },
     list: (prefix) => listRefs(store, prefix),
     move: async (name, before, after) => {
-      checkRefName(name)
+      if (before === undefined) checkNewRefName(name)
+      else checkRefName(name)
       await moveRef(store, name, before, after)
     },
     readHead: () => readHead(store),
