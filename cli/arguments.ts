@@ -221,6 +221,8 @@ function explain(message: string): string {
   if (unknown) return `unknown option: '${unknown[1]!.length === 1 ? '-' : '--'}${unknown[1]}'`
   const missing = /^Not enough arguments following: (.+)/.exec(message)
   if (missing) return `option '${missing[1]!.length === 1 ? '-' : '--'}${missing[1]}' needs a value`
+  const choice = /Given: "(.*)", Choices: (.+)/.exec(message)
+  if (choice) return `'${choice[1]}' is none of: ${choice[2]!.replaceAll('"', '')}`
   const line = message.trim().split('\n')[0]!
   return line.charAt(0).toLowerCase() + line.slice(1)
 }

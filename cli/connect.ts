@@ -45,7 +45,7 @@ export async function openRemote(context: Context, url: string, prefixes?: reado
     return session
   } catch (error) {
     await connection.close()
-    throw withLoginHint(error, address)
+    throw withHint(context, error, address)
   }
 }
 
@@ -121,7 +121,17 @@ function badUrl(text: string): DitsError {
   })
 }
 
-function withLoginHint(error: unknown, address: RemoteAddress): unknown {
-  if (!(error instanceof DitsError) || error.code !== 'access-denied' || address.kind !== 'server') return error
-  return new DitsError('access-denied', error.message, { hint: `log in with: dits login ${address.origin}`, cause: error })
+/** What went wrong before the other side said anything, with what can be done about it here. */
+function withHint(context: Context, error: unknown, address: RemoteAddress): unknown {
+  if (!(error instanceof DitsError)) return error
+  if (error.code === 'access-denied' && address.kind === 'server') return new DitsError(error.code, error.message, { hint: loginHint(context, address.origin), cause: error })
+  if (error.code === 'connection-lost' && address.kind === 'ssh') {
+    return new DitsError('connection-failed', error.message, { hint: `is dits installed there, and the path right? Try: ssh ${address.host} dits version`, cause: error })
+  }
+  return error
+}
+
+function loginHint({ environment }: Context, origin: string): string {
+  if (environment.variables['DITS_TOKEN']) return "check the repository's name, and DITS_TOKEN, which goes before what 'dits login' keeps"
+  return `check the repository's name, or log in with: dits login ${origin}`
 }

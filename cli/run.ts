@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { hasCode, DitsError } from '../core/errors.ts'
+import type { Repo } from '../core/repo.ts'
 import { asksForHelp, optionsOnly, parseArguments, splitLine, UsageError, type GlobalOptions, type ParsedArguments } from './arguments.ts'
 import { createColors, wantsColor } from './colors.ts'
 import type { Command } from './command.ts'
@@ -30,9 +31,14 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     return code
   } catch (error) {
     terminal.progress.clear()
-    const code = await reportError(error, terminal)
+    const code = await reportError(whyItEnded(error, terminal.interrupts.signal), terminal)
     return code === exitCodes.interrupted && terminal.interrupts.received() === 'SIGTERM' ? exitCodes.terminated : code
   }
+}
+
+/** An interruption closes connections, and whoever used one learns of that first. */
+function whyItEnded(error: unknown, signal: AbortSignal): unknown {
+  return signal.aborted && (hasCode(error, 'connection-lost') || hasCode(error, 'connection-failed')) ? signal.reason : error
 }
 
 /** The streams of this process, and what the global options made of them. */
@@ -96,7 +102,13 @@ async function runVerb(terminal: Terminal, globals: GlobalOptions, verb: string,
   const parsed = await parseOrExplain(command, rest)
   applyGlobals(terminal, parsed)
   for (const directory of globals.directories) enterDirectory(directory)
-  return (await command.run(createContext(terminal, parsed), parsed.args)) ?? exitCode
+  const opened: Repo[] = []
+  try {
+    return (await command.run(createContext(terminal, parsed, opened), parsed.args)) ?? exitCode
+  } finally {
+    // A connection that content came through ends in good order, for the sake of the other side's log.
+    for (const repo of opened) await repo.content.close()
+  }
 }
 
 async function parseOrExplain(command: Command, rest: readonly string[]): Promise<ParsedArguments> {
@@ -124,7 +136,8 @@ function enterDirectory(directory: string): void {
   }
 }
 
-function createContext(terminal: Terminal, parsed: ParsedArguments): Context {
+/** `opened` gets the repositories that are opened through the context. */
+function createContext(terminal: Terminal, parsed: ParsedArguments, opened: Repo[]): Context {
   const { stdout, stderr, errorColors } = terminal
   const context: Context = {
     cwd: resolve('.'),
@@ -144,7 +157,11 @@ function createContext(terminal: Terminal, parsed: ParsedArguments): Context {
       if (!terminal.quiet) stderr.line(`${errorColors.yellow('warning:')} ${message}`)
       stderr.flush()
     },
-    openRepo: () => openRepo(context),
+    openRepo: async () => {
+      const repo = await openRepo(context)
+      opened.push(repo)
+      return repo
+    },
   }
   return context
 }

@@ -3,6 +3,7 @@ import { DitsError } from '../core/errors.ts'
 import type { Repo } from '../core/repo.ts'
 import { fetchRemote, syncedPrefixes, type FetchRemoteOptions, type FetchRemoteReport } from '../protocol/fetch-remote.ts'
 import type { FrameCounts } from '../protocol/frames.ts'
+import { isRefName } from '../core/refs/refs.ts'
 import { upstreamOf } from '../core/refs/upstream.ts'
 import { leaveSharedPacks, takeSharedPacks } from '../protocol/link-packs.ts'
 import { listRemotes, requireRemote, type Remote } from '../protocol/remotes.ts'
@@ -47,12 +48,23 @@ function sharedFolder(context: Context, repo: Repo, remote: Remote): string | un
 
 /** The remote that is meant: the one named, else the one that the current branch follows, else the only one, else 'origin'. Throws `unknown-remote`. */
 export async function chosenRemote(repo: Repo, name: string | undefined): Promise<Remote> {
-  if (name !== undefined) return requireRemote(repo.config, name)
+  if (name !== undefined) return findNamed(repo, name)
   const { branch } = await readCurrentHead(repo)
   const followed = branch && upstreamOf(repo.config, branch)?.remote
   if (followed) return requireRemote(repo.config, followed)
   const remotes = listRemotes(repo.config)
   return remotes.length === 1 ? remotes[0]! : requireRemote(repo.config, 'origin')
+}
+
+/** A remote by its name; a word that is a branch's name was meant as one, behind the remote's. */
+async function findNamed(repo: Repo, name: string): Promise<Remote> {
+  const known = listRemotes(repo.config)
+  const branch = `refs/heads/${name}`
+  const [first] = known
+  if (first && !known.some((remote) => remote.name === name) && isRefName(branch) && (await repo.refs.read(branch))) {
+    throw new DitsError('unknown-remote', `there is no remote '${name}'`, { hint: `to name the branch, put the remote before it: ${first.name} ${name}` })
+  }
+  return requireRemote(repo.config, name)
 }
 
 /** The branch that one is on, by its full name. Throws `detached-head`. */

@@ -85,6 +85,8 @@ class Fetch {
   readonly #objects: PackedObjects
   readonly #receiver: RecordReceiver
   readonly #options: FetchOptions
+  /** Commits that came as what a tag names, without what they come from. */
+  readonly #cameAlone = new Set<Id>()
   #asked = ''
   #askedWithout = false
 
@@ -121,6 +123,7 @@ class Fetch {
         const kind = (await this.#objects.locate(id))?.kind
         if (kind === 'tag') next.push(decodeTag(await this.#objects.read('tag', id)).target)
         else commits.push(id)
+        if (kind === 'commit' && absent.includes(id)) this.#cameAlone.add(id)
       }
       open = [...new Set(next)]
     }
@@ -135,6 +138,11 @@ class Fetch {
     const wanted = new Set<Id>()
     for await (const { id, commit } of walk.commits) {
       if (leftBehind.has(id)) continue
+      // Asked for itself, so that the commits to be left behind are counted from this one, not from its parents.
+      if (this.#options.depth !== undefined && this.#cameAlone.delete(id)) {
+        wanted.add(id)
+        continue
+      }
       for (const parent of commit.parents) if (!(await this.#objects.has(parent))) wanted.add(parent)
     }
     for (const id of commits) if (walk.missing.has(id)) wanted.add(id)

@@ -154,6 +154,21 @@ describe('frames', () => {
     for (let i = 0; i < messagesBurstMax * 2; i++) await busy.next()
   })
 
+  it('count a round where something was sent and then waited for, but not where answers were on their way already', async () => {
+    const body = encodeRecord(['answer'])
+    const answer = Buffer.concat([head(body.length, 1), body])
+    const frames = framesOf([answer, answer, answer])
+    await frames.send(['question'])
+    await frames.send(['another'], 'ahead')
+    await frames.next()
+    await frames.send(['third'], 'ahead')
+    await frames.next()
+    expect(frames.counts.rounds).toBe(1)
+    await frames.send(['fourth'])
+    await frames.next()
+    expect(frames.counts.rounds).toBe(2)
+  })
+
   it('wait for a silent peer only so long, and for one that trickles no longer', async () => {
     await expect(framesOf([], { silenceMs: 30, atEnd: 'silence' }).next()).rejects.toEqual(code('peer-silent'))
     let now = 0

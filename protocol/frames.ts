@@ -20,7 +20,7 @@ export type Message = readonly [name: string, ...fields: RecordValue[]]
 export interface FrameCounts {
   bytesIn: number
   bytesOut: number
-  /** Times that this side sent something and then waited for the other. */
+  /** Times that this side sent something, other than `ahead`, and then waited for the other. */
   rounds: number
 }
 
@@ -63,12 +63,14 @@ export class FrameStream {
     this.#allowanceAt = options.now()
   }
 
-  async send(message: Message): Promise<void> {
+  /** Sends a message; `ahead` while answers to earlier ones are on their way, which costs no wait of its own. */
+  async send(message: Message, when: 'now' | 'ahead' = 'now'): Promise<void> {
     const body = encodeRecord([...message])
     if (body.length > messageBytesMax) throw new Error(`message '${message[0]}' has ${body.length} bytes`)
     const frame = Buffer.allocUnsafe(headBytes + body.length)
     writeHead(frame, types.message, body.length)
     frame.set(body, headBytes)
+    this.#sentSinceRead ||= when === 'now'
     await this.#write(frame)
   }
 
@@ -78,6 +80,7 @@ export class FrameStream {
       const piece = bytes.subarray(at, at + dataFrameBytesMax)
       const head = Buffer.allocUnsafe(headBytes)
       writeHead(head, types.data, piece.length)
+      this.#sentSinceRead = true
       await this.#write(head, piece)
     }
   }
@@ -169,7 +172,6 @@ export class FrameStream {
     try {
       if (this.#alive) await inTime(this.#alive, this.#silenceMs)
       for (const bytes of parts) {
-        this.#sentSinceRead = true
         this.counts.bytesOut += bytes.length
         await inTime(this.#stream.write(bytes), this.#silenceMs)
       }

@@ -46,7 +46,7 @@ async function refuseCurrentBranch(repo: Repo, moves: readonly RefMove[]): Promi
   const head = await repo.refs.readHead()
   const current = 'branch' in head && moves.find(({ name }) => name === head.branch)
   if (!current) return
-  throw new DitsError('branch-checked-out', `'${current.name}' is the branch that '${repo.root}' works on`, {
+  throw new DitsError('branch-checked-out', `'${current.name.replace(/^refs\/heads\//, '')}' is the branch that '${repo.root}' works on`, {
     hint: 'push to another branch, or pull from there',
   })
 }

@@ -26,7 +26,8 @@ export interface PushRemoteReport extends PushReport {
 /**
  * Pushes refs to a remote, and remembers where its branches are then. The
  * session was asked for `syncedPrefixes` with its greeting. Throws
- * `push-rejected` where a branch there has commits that are not here, before
+ * `push-rejected` where a branch there has commits that are not here, and
+ * `unknown-branch` or `unknown-tag` where one to delete is not there, before
  * anything is sent, and what `push` throws.
  */
 export async function pushRemote(repo: Repo, session: RemoteSession, remote: string, refs: readonly PushRef[], options: PushRemoteOptions): Promise<PushRemoteReport> {
@@ -35,6 +36,7 @@ export async function pushRemote(repo: Repo, session: RemoteSession, remote: str
   const upToDate: string[] = []
   for (const { from, to } of refs) {
     const before = there.refs.get(to)
+    if (!before && !from) throw nothingToDelete(remote, to)
     if (before === from) upToDate.push(to)
     else moves.push(await checkMove(repo, remote, { name: to, before, after: from }, options))
   }
@@ -69,6 +71,11 @@ async function checkMove(repo: Repo, remote: string, move: RefMove, options: Pus
   throw new DitsError('push-rejected', `'${short}' at '${remote}' has commits that are not in yours`, {
     hint: 'bring them in first: dits pull',
   })
+}
+
+function nothingToDelete(remote: string, name: string): DitsError {
+  const what = name.startsWith('refs/tags/') ? 'tag' : 'branch'
+  return new DitsError(`unknown-${what}`, `'${remote}' has no ${what} '${name.replace(/^refs\/(heads|tags)\//, '')}'`, { hint: 'there is nothing to delete; see what it has with: dits fetch --prune, dits branch -r' })
 }
 
 /** Brings `refs/remotes/…` to what the remote has now. */

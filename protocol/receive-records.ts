@@ -1,4 +1,4 @@
-import { hashObject, idFromBytes, openRecord, PackWriter, readRecordHeader, recordHeaderBytes, type ByteStore, type Id, type ObjectKind, type PackedObjects, type RecordHeader } from '#core'
+import { hashObject, idFromBytes, limits, openRecord, PackWriter, readRecordHeader, recordHeaderBytes, type ByteStore, type Id, type ObjectKind, type PackedObjects, type RecordHeader } from '#core'
 import { ByteQueue } from './byte-queue.ts'
 import { violation } from './frames.ts'
 
@@ -25,8 +25,8 @@ export class RecordReceiver {
   readonly #objects: PackedObjects
   readonly #writer: PackWriter
   readonly #arrived = new ByteQueue()
-  /** The start of the record whose payload is still on its way. */
-  #head: { bytes: Uint8Array; header: RecordHeader } | undefined
+  /** The header of the record whose payload is still on its way. */
+  #header: RecordHeader | undefined
 
   constructor(store: ByteStore, objects: PackedObjects, sessionName: string) {
     this.#objects = objects
@@ -53,32 +53,31 @@ export class RecordReceiver {
 
   /** Throws `protocol-violation` where a record was begun and not ended. */
   assertWhole(): void {
-    if (this.#head || this.#arrived.length > 0) throw violation('a record is cut short')
+    if (this.#arrived.length > 0) throw violation('a record is cut short')
   }
 
   #takeRecord(accepts: Accepts | undefined): boolean {
-    if (!this.#head) {
+    if (!this.#header) {
       if (this.#arrived.length < recordHeaderBytes) return false
-      const bytes = this.#arrived.take(recordHeaderBytes)
-      const header = readHeader(bytes)
+      const header = readHeader(this.#arrived.peek(recordHeaderBytes))
       if (accepts && !accepts(header.kind, idFromBytes(header.id))) throw violation(`${header.kind} '${idFromBytes(header.id)}', which nobody asked for`)
-      this.#head = { bytes, header }
+      this.#header = header
     }
-    const { bytes, header } = this.#head
-    if (this.#arrived.length < header.stored) return false
-    this.#head = undefined
-    this.#store(bytes, header, this.#arrived.take(header.stored))
+    const header = this.#header
+    if (this.#arrived.length < recordHeaderBytes + header.stored) return false
+    this.#header = undefined
+    this.#store(header, this.#arrived.take(recordHeaderBytes + header.stored))
     return true
   }
 
-  #store(head: Uint8Array, header: RecordHeader, payload: Uint8Array): void {
+  #store(header: RecordHeader, record: Uint8Array): void {
     this.counts.objects++
-    verifyRecord(head, header, payload)
-    if (this.#objects.packs.locateNow(header.id) || this.#objects.packs.locateLoaded(header.id) === 'held') {
+    verifyRecord(header, record)
+    if (this.#objects.packs.locateLoaded(header.id) === 'held') {
       this.counts.known++
       return
     }
-    this.#writer.append({ kind: header.kind, codec: header.codec, raw: header.raw, id: header.id, payload })
+    this.#writer.append({ kind: header.kind, codec: header.codec, raw: header.raw, id: header.id, payload: record.subarray(recordHeaderBytes) })
   }
 }
 
@@ -90,13 +89,20 @@ function readHeader(bytes: Uint8Array): RecordHeader {
   }
 }
 
+/**
+ * Where compressed objects are unpacked to be verified, one at a time: memory
+ * of its own for each costs more to collect than unpacking it takes.
+ */
+let unpacked: Uint8Array | undefined
+const unpackedBytes = limits.chunkBytesMax + 1
+
 /** Throws `protocol-violation` where the object is not what its record says. */
-function verifyRecord(head: Uint8Array, header: RecordHeader, payload: Uint8Array): void {
-  // The common case is content as it stands, which needs no copy to be verified.
-  if (header.codec === 0 && Buffer.compare(hashObject(header.kind, payload), header.id) === 0) return
-  const record = Buffer.concat([head, payload])
+function verifyRecord(header: RecordHeader, record: Uint8Array): void {
+  // The common case is content as it stands, which the id alone covers.
+  if (header.codec === 0 && Buffer.compare(hashObject(header.kind, record.subarray(recordHeaderBytes)), header.id) === 0) return
   try {
-    openRecord(record, { pack: 'received', offset: 0, stored: header.stored }, header.kind, header.id)
+    unpacked ??= new Uint8Array(unpackedBytes)
+    openRecord(record, { pack: 'received', offset: 0, stored: header.stored }, header.kind, header.id, unpacked)
   } catch (cause) {
     throw violation(`object '${idFromBytes(header.id)}' is not what its id says: ${String(cause)}`)
   }

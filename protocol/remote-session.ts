@@ -53,6 +53,8 @@ export class RemoteSession {
   #prefixes: readonly string[]
   /** Objects were sent for which the other side has not said yet that it keeps them: so often. */
   #storesOpen = 0
+  /** Questions of `askObjects` and `askHeld` that are not answered yet. */
+  #questionsOpen = 0
   #onClose: (() => Promise<void>) | undefined
 
   private constructor(frames: FrameStream, known: { role: Role; transport: string; silenceMs: number; prefixes: readonly string[] }) {
@@ -146,13 +148,14 @@ export class RemoteSession {
   /** Asks for objects, at most `idsPerMessageMax`; the answer is taken by `receiveObjects`, in the order of asking. */
   async askObjects(ids: readonly Id[]): Promise<void> {
     if (ids.length > idsPerMessageMax) throw new Error(`${ids.length} ids in one request`)
-    await this.#frames.send(['objects', packIds(ids)])
+    await this.#ask(['objects', packIds(ids)])
   }
 
   /** Takes the objects of the oldest question that is open, which was for `asked`. Answers which of them the other side has not. */
   async receiveObjects(asked: readonly Id[], receiver: RecordReceiver, onBytes?: (bytes: number) => void): Promise<Id[]> {
     const due = new Set(asked)
     const end = await this.#receive(['objects-end'], receiver, (_, id) => due.delete(id), onBytes)
+    this.#questionsOpen--
     const missing = unpackIds(end[1], 'missing', idsPerMessageMax)
     if (missing.length !== due.size || !missing.every((id) => due.has(id))) throw violation('an answer that speaks of other objects than the question')
     return missing
@@ -160,12 +163,14 @@ export class RemoteSession {
 
   /** Asks which objects are there; the answer is taken by `receiveHeld`, in the order of asking. */
   async askHeld(ids: readonly Id[]): Promise<void> {
-    await this.#frames.send(['held', packShortIds(ids)])
+    await this.#ask(['held', packShortIds(ids)])
   }
 
   /** A bit for each id of the oldest open question: whether the other side seems to have it. */
   async receiveHeld(count: number): Promise<Uint8Array> {
-    const bits = readBytes((await this.#next('held'))[1], 'bits', Math.ceil(count / 8))
+    const answer = await this.#next('held')
+    this.#questionsOpen--
+    const bits = readBytes(answer[1], 'bits', Math.ceil(count / 8))
     if (bits.length !== Math.ceil(count / 8)) throw violation('an answer of another length than the question')
     return bits
   }
@@ -210,6 +215,10 @@ export class RemoteSession {
       return { name: readText(name, 'ref', 1024), code: readCode(code), message: readWords(text, 'message') }
     })
     return { results }
+  }
+
+  async #ask(question: Message): Promise<void> {
+    await this.#frames.send(question, this.#questionsOpen++ > 0 ? 'ahead' : 'now')
   }
 
   async #receive(ends: readonly string[], receiver: RecordReceiver, accepts: Accepts, onBytes?: (bytes: number) => void): Promise<Message> {

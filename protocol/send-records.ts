@@ -21,8 +21,7 @@ export interface ToSend {
 export async function sendRecords(objects: PackedObjects, stream: FrameStream, batches: AsyncIterable<ToSend> | Iterable<ToSend>, onBytes?: (bytes: number) => void): Promise<number> {
   let sent = 0
   const flush = async (batch: ToSend[]) => {
-    for (const run of runsOf(batch)) {
-      const bytes = await readRun(objects, run)
+    for await (const bytes of readRuns(objects, runsOf(batch))) {
       await stream.sendData(bytes)
       sent += bytes.length
       onBytes?.(bytes.length)
@@ -63,11 +62,32 @@ function runsOf(batch: ToSend[]): Run[] {
   return runs
 }
 
-/** Reads a run; where the pack has gone meanwhile, its objects one by one from wherever they are now. */
-async function readRun(objects: PackedObjects, run: Run): Promise<Uint8Array> {
+/**
+ * The bytes of runs, each of them read while the one before it is in use, which
+ * it may be until the next is asked for. Two pieces of memory serve in turn:
+ * fresh memory for each run costs more to collect than reading it does.
+ */
+async function* readRuns(objects: PackedObjects, runs: readonly Run[]): AsyncGenerator<Uint8Array> {
+  const memory = runs.length > 2 ? [Buffer.allocUnsafeSlow(runBytesMax), Buffer.allocUnsafeSlow(runBytesMax)] : []
+  const read = (i: number) => {
+    const reading = readRun(objects, runs[i]!, memory[i % 2])
+    // Whoever asks for it meets the failure; nobody may.
+    reading.catch(() => {})
+    return reading
+  }
+  let next = runs.length > 0 ? read(0) : undefined
+  for (let i = 0; next; i++) {
+    const bytes = await next
+    next = i + 1 < runs.length ? read(i + 1) : undefined
+    yield bytes
+  }
+}
+
+/** Reads a run, in `into` where that is large enough; where the pack has gone meanwhile, its objects one by one from wherever they are now. */
+async function readRun(objects: PackedObjects, run: Run, into?: Uint8Array): Promise<Uint8Array> {
   const { generation } = objects.packs
   try {
-    const bytes = await objects.readPack(run.pack, run)
+    const bytes = await objects.readPack(run.pack, { offset: run.offset, length: run.length, ...(into && { into }) })
     checkRun(run, bytes)
     return bytes
   } catch (error) {

@@ -67,7 +67,7 @@ export async function pushBranch(repo: Repo, server: MemoryServer, options: Push
 }
 
 /** Fetches one branch into a repository, and puts `refs/remotes/origin/…` there. */
-export async function fetchBranch(repo: Repo, server: MemoryServer, options: Partial<FetchOptions> & { branch?: string } = {}): Promise<FetchReport & { id: Id; rounds: number; bytesIn: number; bytesOut: number }> {
+export async function fetchBranch(repo: Repo, server: MemoryServer, options: Partial<FetchOptions> & { branch?: string; tags?: readonly Id[] } = {}): Promise<FetchReport & { id: Id; rounds: number; bytesIn: number; bytesOut: number }> {
   const session = await openSession(server.connect())
   try {
     const remote = await session.refs()
@@ -77,7 +77,7 @@ export async function fetchBranch(repo: Repo, server: MemoryServer, options: Par
     for await (const ref of repo.refs.list('refs/')) haves.push(ref.id)
     let sessions = 0
     const target = { store: repo.store, objects: repo.objects, newSessionName: () => `fetch-${Date.now().toString(36)}-${sessions++}-${Math.random().toString(36).slice(2, 8)}` }
-    const report = await fetchCommits(session, target, { commits: [id] }, { haves, ...options })
+    const report = await fetchCommits(session, target, { commits: [id], tags: options.tags ?? [] }, { haves, ...options })
     const name = `refs/remotes/origin/${branch}`
     await repo.refs.move(name, await repo.refs.read(name), id)
     return { ...report, id, ...session.counts }

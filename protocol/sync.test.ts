@@ -188,6 +188,18 @@ describe('fetch', () => {
     expect(report.shallow).toEqual([second])
     expect(await test.repo.objects.has(third)).toBe(true)
   })
+
+  it('with a depth counts the commits from one that a tag names as from those of a branch', async () => {
+    const source = await TestRepo.create()
+    const server = new MemoryServer()
+    await source.commit({ a: 'one' })
+    await source.commit({ a: 'two' })
+    const third = await source.commit({ a: 'three' })
+    await pushBranch(source.repo, server)
+    const test = await TestRepo.create()
+    const report = await fetchBranch(test.repo, server, { depth: 1, tags: [third] })
+    expect(report.shallow).toEqual([third])
+  })
 })
 
 function manyFiles(count: number): Record<string, string> {

@@ -60,7 +60,8 @@ class WebSocketConnection implements Connection {
 
   constructor(url: URL, options: WebSocketOptions) {
     this.#url = url
-    this.#subject = `${url.protocol}//${url.host}${url.pathname}`
+    // As people write it: they gave an https address.
+    this.#subject = `${url.protocol.replace('ws', 'http')}//${url.host}${url.pathname}`
     this.#options = options
   }
 

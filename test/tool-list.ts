@@ -21,6 +21,7 @@ export const testTools = {
   'unzip': 'unzip',
   'yamllint': 'yamllint',
   'zsh': 'zsh',
+  'zstd': 'zstd',
 } as const
 
 export type TestTool = keyof typeof testTools

@@ -16,13 +16,15 @@ interface BranchArguments {
   force: boolean
   'show-current': boolean
   list: boolean
+  remotes: boolean
+  all: boolean
 }
 
 export const command: Command<BranchArguments> = {
   name: 'branch',
   group: 'branch',
   summary: 'List, make, rename or delete branches',
-  usage: ['branch [-v] [--list [PATTERN...]]', 'branch NAME [START]', 'branch -m [OLD] NEW', 'branch -d|-D NAME...'],
+  usage: ['branch [-v] [-r|-a] [--list [PATTERN...]]', 'branch NAME [START]', 'branch -m [OLD] NEW', 'branch -d|-D NAME...'],
   positionals: '[names..]',
   description: `Without names, lists branches; '*' is the one that you are on. A deleted branch comes
 back with 'dits undo'. With --json: a line a branch {name, id, current}.`,
@@ -46,7 +48,7 @@ back with 'dits undo'. With --json: a line a branch {name, id, current}.`,
     if (args.delete || args.D) return deleteAll(context, repo, names, args.D || args.force)
     if (args.move || args.M) return rename(context, repo, names, args.M || args.force)
     const [name, start] = names
-    if (name === undefined || args.list) return list(context, repo, nameFilter(names))
+    if (name === undefined || args.list || args.remotes || args.all) return list(context, repo, nameFilter(names), kindsToList(args))
     const id = start === undefined ? (await readCurrentHead(repo)).id : await findCommit(repo, start)
     if (!id) throw new DitsError('no-commits', 'there is no commit yet that a branch could start at', { hint: 'commit first' })
     await createBranch(repo, name, id, { force: args.force })
@@ -54,12 +56,19 @@ back with 'dits undo'. With --json: a line a branch {name, id, current}.`,
   },
 }
 
-async function list(context: Context, repo: Repo, isWanted: (name: string) => boolean): Promise<void> {
+function kindsToList({ all, remotes }: Pick<BranchArguments, 'all' | 'remotes'>): string[] {
+  if (all) return ['refs/heads/', 'refs/remotes/']
+  return [remotes ? 'refs/remotes/' : 'refs/heads/']
+}
+
+async function list(context: Context, repo: Repo, isWanted: (name: string) => boolean, kinds: readonly string[]): Promise<void> {
   const current = await readCurrentHead(repo)
   const rows: { name: string; id: Id; current: boolean }[] = []
-  for await (const { name, id } of repo.refs.list('refs/heads/')) if (isWanted(shortRefName(name))) rows.push({ name: shortRefName(name), id, current: name === current.branch })
+  for (const kind of kinds) {
+    for await (const { name, id } of repo.refs.list(kind)) if (isWanted(shortRefName(name))) rows.push({ name: shortRefName(name), id, current: name === current.branch })
+  }
   const width = Math.max(0, ...rows.map(({ name }) => name.length))
-  if (!context.json && !current.branch && current.id && isWanted('HEAD')) context.stdout.line(context.colors.green(`* (HEAD detached at ${shortId(current.id)})`))
+  if (!context.json && kinds.includes('refs/heads/') && !current.branch && current.id && isWanted('HEAD')) context.stdout.line(context.colors.green(`* (HEAD detached at ${shortId(current.id)})`))
   for (const row of rows) {
     if (context.json) context.stdout.json(row)
     else {

@@ -6,12 +6,12 @@ import { DitsError, isErrno } from '../../core/errors.ts'
 import { formatFilter, parseFilter } from '../../core/ghosts/filter.ts'
 import type { Id } from '../../core/objects/id.ts'
 import { trackingName } from '../../core/refs/upstream.ts'
-import { closeRepo, initRepo, openRepo, type Repo } from '../../core/repo.ts'
+import { closeRepo, findRepoRoot, initRepo, openRepo, type Repo } from '../../core/repo.ts'
 import { addRemote, findRemote, setUpstream, type Remote } from '../../protocol/remotes.ts'
 import { linkPacksOf } from '../../protocol/link-packs.ts'
 import { UsageError } from '../arguments.ts'
 import type { Command } from '../command.ts'
-import { parseRemoteUrl } from '../connect.ts'
+import { parseRemoteUrl, type RemoteAddress } from '../connect.ts'
 import type { Context } from '../context.ts'
 import { formatAmount } from '../format.ts'
 import { describeWorld, withRemoteContent } from '../open-repo.ts'
@@ -39,8 +39,8 @@ export const command: Command<CloneArguments> = {
   description: `Brings a repository's commits, branches and tags, and writes the files of its branch. A
 clone that broke off goes on where it was when you repeat the command. A repository on the
 same disk is cloned without copying its content. With --filter, files are there at once, with
-name, size and time; their content comes when it is needed, or with 'dits hydrate'. With --json: {root, branch, head, objects,
-bytesReceived, bytesSent, rounds, written}.`,
+name, size and time; their content comes when it is needed, or with 'dits hydrate'.
+With --json: {root, branch, head, objects, bytesReceived, bytesSent, rounds, written, ghosts}.`,
   examples: [
     ['clone https://dits.example.org:3487/film/cut', 'into the folder cut'],
     ['clone --filter=none https://dits.example.org:3487/film/cut', 'a 10 TB project in seconds; then: dits hydrate Level_3'],
@@ -60,6 +60,7 @@ bytesReceived, bytesSent, rounds, written}.`,
   async run(context, args) {
     const depth = readDepth(args.depth)
     const root = resolve(context.cwd, args.directory ?? defaultDirectory(context, args.url))
+    checkSource(parseRemoteUrl(args.url, context.cwd), root)
     const { repo, remote, isNew } = await prepare(context, root, { name: args.origin, url: normalAddress(context, args.url), filter: readFilter(args.filter) })
     try {
       const address = parseRemoteUrl(remote.url, context.cwd)
@@ -84,6 +85,13 @@ function defaultDirectory(context: Context, url: string): string {
   const name = basename(path).replace(/\.dits$/, '')
   if (name !== '') return name
   throw new DitsError('bad-url', `'${url}' does not say what the folder is to be called`, { hint: 'name it: dits clone URL DIRECTORY' })
+}
+
+/** Looks at a folder that is to be cloned, before anything is made of it or beside it. Throws `not-a-repository` and `folder-not-empty`. */
+function checkSource(address: RemoteAddress, root: string): void {
+  if (address.kind !== 'path') return
+  if (findRepoRoot(address.folder) !== address.folder) throw new DitsError('not-a-repository', `'${address.folder}' is not a dits repository`, { hint: 'check the path' })
+  if (address.folder === root) throw new DitsError('folder-not-empty', `'${root}' is what is to be cloned`, { hint: 'name another folder: dits clone URL DIRECTORY' })
 }
 
 /** A new repository with its remote; or the one that an earlier clone of the same began. */
@@ -144,6 +152,7 @@ interface Done {
   branch: string
   id: Id | undefined
   written: number
+  ghosts: number
 }
 
 /** Puts HEAD on the branch, and the files in place. */
@@ -152,26 +161,35 @@ async function goToBranch(repo: Repo, remote: Remote, fetched: Fetched, args: Cl
   const id = await repo.refs.read(trackingName(remote.name, branch))
   if (!id && args.branch !== undefined) {
     const names = fetched.refs.filter(({ remoteName }) => remoteName.startsWith('refs/heads/')).map(({ remoteName }) => shortRefName(remoteName))
-    throw new DitsError('unknown-branch', `there is no branch '${args.branch}' there`, { hint: `its branches are: ${names.join(', ')}` })
+    throw new DitsError('unknown-branch', `there is no branch '${args.branch}' there`, { hint: names.length > 0 ? `its branches are: ${names.slice(0, 20).join(', ')}` : 'it has no branches yet' })
   }
   await repo.refs.writeHead({ branch })
   await setUpstream(repo, branch, { remote: remote.name, branch })
-  if (!id) return { branch, id, written: 0 }
+  if (!id) return { branch, id, written: 0, ghosts: 0 }
   if (!args.checkout) {
     await repo.refs.move(branch, undefined, id)
-    return { branch, id, written: 0 }
+    return { branch, id, written: 0, ghosts: 0 }
   }
-  const { written } = await resetTo(repo, id, 'hard')
-  return { branch, id, written }
+  const { written, ghosts } = await resetTo(repo, id, 'hard')
+  return { branch, id, written, ghosts }
 }
 
-function show(context: Context, repo: Repo, fetched: Fetched, { branch, id, written }: Done): void {
+function show(context: Context, repo: Repo, fetched: Fetched, done: Done): void {
   const { counts, objects } = fetched
+  const { branch, id, written, ghosts } = done
   if (context.json) {
-    context.stdout.json({ root: repo.root, branch: shortRefName(branch), head: id ?? null, objects, bytesReceived: counts.bytesIn, bytesSent: counts.bytesOut, rounds: counts.rounds, written })
+    context.stdout.json({ root: repo.root, branch: shortRefName(branch), head: id ?? null, objects, bytesReceived: counts.bytesIn, bytesSent: counts.bytesOut, rounds: counts.rounds, written, ghosts })
   } else if (!context.quiet) {
     context.stdout.line(`Cloned into ${repo.root}`)
-    context.stdout.line(id ? `On branch ${shortRefName(branch)}; ${formatAmount(written, 'file')} written` : 'The repository there has no commits yet.')
+    context.stdout.line(doneText(done, fetched))
     context.stdout.line(transferSummary(counts, 0))
   }
+}
+
+function doneText({ branch, id, written, ghosts }: Done, { refs }: Fetched): string {
+  const other = refs.find(({ remoteName }) => remoteName.startsWith('refs/heads/'))
+  if (!id && other) return `The branch '${shortRefName(branch)}' is not there; go to another with: dits switch ${shortRefName(other.remoteName)}`
+  if (!id) return 'The repository there has no commits yet; if it should have, look at its address.'
+  const files = `On branch ${shortRefName(branch)}; ${formatAmount(written, 'file')} written`
+  return ghosts === 0 ? files : `${files}, ${formatAmount(ghosts, 'ghost')} without content (dits hydrate PATH brings it)`
 }

@@ -1,7 +1,14 @@
-import { listRemotes } from '../../protocol/remotes.ts'
+import type { Repo } from '../../core/repo.ts'
+import { readIndex } from '../../core/staging/stage.ts'
+import { indexEntries } from '../../core/staging/spec-entries.ts'
+import type { FetchRemoteOptions } from '../../protocol/fetch-remote.ts'
+import { findRemote, listRemotes, type Remote } from '../../protocol/remotes.ts'
 import { UsageError } from '../arguments.ts'
-import type { Command } from '../command.ts'
-import { chosenRemote, fetchFrom } from '../sync.ts'
+import type { Command, RestArguments } from '../command.ts'
+import type { Context } from '../context.ts'
+import { hydrateFiles } from '../hydrate-files.ts'
+import { pathspecOf } from '../revisions.ts'
+import { chosenRemote, fetchFrom, type Fetched } from '../sync.ts'
 import { fetchedRefToJson, showFetchedRefs, transferSummary } from '../transfer-text.ts'
 
 interface FetchArguments {
@@ -18,14 +25,18 @@ export const command: Command<FetchArguments> = {
   name: 'fetch',
   group: 'share',
   summary: 'Bring what is new at a remote, without changing your files',
-  usage: ['fetch [REMOTE [BRANCH...]]', 'fetch --all'],
+  usage: ['fetch [REMOTE [BRANCH...]]', 'fetch --all', 'fetch [--] PATH...'],
   positionals: '[remote] [branches..]',
   description: `Brings the commits of a remote's branches, and its tags. Your branches and files stay as
 they are: 'dits log origin/main' shows what came, 'dits pull' brings it into your branch.
 A transfer that broke off goes on where it was. You can work on meanwhile.
+With paths instead, it brings the content of ghosts, as 'dits hydrate' does.
 With --json: a line a ref {ref, remoteRef, before, after, outcome}, then {remote, objects,
-bytesReceived, bytesSent, rounds}.`,
-  examples: [['fetch', 'from the remote that this branch follows, or origin']],
+bytesReceived, bytesSent, rounds}; with paths as 'dits hydrate'.`,
+  examples: [
+    ['fetch', 'from the remote that this branch follows, or origin'],
+    ['fetch -- Level_3', 'the content of everything below a folder'],
+  ],
   options: (yargs) =>
     yargs
       .positional('remote', { type: 'string', describe: 'the remote' })
@@ -38,20 +49,42 @@ bytesReceived, bytesSent, rounds}.`,
 
   async run(context, args) {
     const repo = await context.openRepo()
+    const paths = await pathsToHydrate(context, repo, args)
+    if (paths) return hydrateFiles(context, repo, paths, { dryRun: false })
     const remotes = args.all ? listRemotes(repo.config) : [await chosenRemote(repo, args.remote)]
-    if (args.deepen !== undefined && !(Number.isSafeInteger(args.deepen) && args.deepen > 0)) throw new UsageError('--deepen is a number of commits, from 1 on')
-    const deepen = args.unshallow ? 'all' : args.deepen
-    const branches = args.branches?.map((name) => (name.startsWith('refs/heads/') ? name : `refs/heads/${name}`))
-    for (const remote of remotes) {
-      const fetched = await fetchFrom(context, repo, remote, { tags: args.tags, prune: args.prune, deepen, ...(branches?.length && { branches }) })
-      if (context.json) {
-        for (const ref of fetched.refs) context.stdout.json(fetchedRefToJson(ref))
-        context.stdout.json({ remote: remote.name, objects: fetched.objects, bytesReceived: fetched.counts.bytesIn, bytesSent: fetched.counts.bytesOut, rounds: fetched.counts.rounds })
-      } else if (!context.quiet) {
-        if (fetched.refs.some(({ outcome }) => outcome !== 'same') || context.verbose) context.stdout.line(`From ${remote.url}`)
-        showFetchedRefs(context, fetched.refs)
-        if (fetched.objects > 0 || context.verbose) context.stdout.line(transferSummary(fetched.counts, 0))
-      }
-    }
+    const options = readOptions(args)
+    for (const remote of remotes) show(context, repo, remote, await fetchFrom(context, repo, remote, options), options.deepen !== undefined)
   },
+}
+
+/** The paths that are meant rather than a remote: what follows '--', or words of which the first names tracked files and no remote. */
+async function pathsToHydrate(context: Context, repo: Repo, args: FetchArguments & RestArguments): Promise<readonly string[] | undefined> {
+  const words = args.remote === undefined ? [] : [args.remote, ...(args.branches ?? [])]
+  if (args.dashes) {
+    if (words.length === args.afterDashes.length && words.length > 0) return words
+    throw new UsageError(words.length === 0 ? "no path follows '--'" : "what stands before '--' is no path", 'paths come from the remote that the repository was cloned from: dits fetch -- PATH')
+  }
+  if (args.remote === undefined || findRemote(repo.config, args.remote)) return undefined
+  const index = await readIndex(repo)
+  const isTracked = index !== undefined && !indexEntries(index, pathspecOf(context, repo, [args.remote])).next().done
+  return isTracked ? words : undefined
+}
+
+function readOptions({ tags, prune, deepen, unshallow, branches }: FetchArguments): Partial<FetchRemoteOptions> {
+  if (deepen !== undefined && !(Number.isSafeInteger(deepen) && deepen > 0)) throw new UsageError('--deepen is a number of commits, from 1 on')
+  const names = branches?.map((name) => (name.startsWith('refs/heads/') ? name : `refs/heads/${name}`))
+  return { tags, prune, deepen: unshallow ? 'all' : deepen, ...(names?.length && { branches: names }) }
+}
+
+function show(context: Context, repo: Repo, remote: Remote, { refs, objects, counts }: Fetched, deepened: boolean): void {
+  const { stdout, verbose } = context
+  if (context.json) {
+    for (const ref of refs) stdout.json(fetchedRefToJson(ref))
+    stdout.json({ remote: remote.name, objects, bytesReceived: counts.bytesIn, bytesSent: counts.bytesOut, rounds: counts.rounds })
+  } else if (!context.quiet) {
+    if (refs.some(({ outcome }) => outcome !== 'same') || verbose) stdout.line(`From ${remote.url}`)
+    showFetchedRefs(context, refs)
+    if (deepened) stdout.line(repo.objects.shallow.size === 0 ? 'All of the history is here.' : 'Older commits are still left behind.')
+    if (objects > 0 || deepened || verbose) stdout.line(transferSummary(counts, 0))
+  }
 }

@@ -1,8 +1,5 @@
-import { pathToText } from '../../core/bytes.ts'
-import { hydratePaths } from '../../core/ghosts/hydrate.ts'
 import type { Command } from '../command.ts'
-import { formatAmount, formatSize, quotePath } from '../format.ts'
-import { pathspecOf } from '../revisions.ts'
+import { hydrateFiles } from '../hydrate-files.ts'
 
 interface HydrateArguments {
   paths?: string[] | undefined
@@ -28,20 +25,6 @@ With --json: {files: [{path, size}], bytes, missingBytes, changed}.`,
       .option('dry-run', { alias: 'n', type: 'boolean', default: false, describe: 'say what would come, and change nothing' }),
 
   async run(context, args) {
-    const repo = await context.openRepo()
-    const dryRun = args['dry-run']
-    const { files, bytes, missingBytes, changed } = await hydratePaths(repo, pathspecOf(context, repo, args.paths), { dryRun })
-    if (context.json) {
-      context.stdout.json({ files: files.map(({ path, size }) => ({ path: pathToText(path), size })), bytes, missingBytes, changed: changed.map(pathToText) })
-      return changed.length > 0 ? 1 : 0
-    }
-    if (dryRun || context.verbose) for (const { path, size } of files) context.stdout.line(`${quotePath(path)}  ${formatSize(size)}`)
-    if (changed.length > 0) context.warn(`left alone, because it was changed here: ${changed.slice(0, 5).map(quotePath).join(', ')}${changed.length > 5 ? ', ...' : ''}`)
-    if (context.quiet) return changed.length > 0 ? 1 : 0
-    const come = `${formatAmount(files.length, 'file')}, ${formatSize(bytes)}`
-    if (files.length === 0) context.stdout.line('No ghosts here: every file has its content.')
-    else if (dryRun) context.stdout.line(`${come}; at most ${formatSize(missingBytes)} would have to come.`)
-    else context.stdout.line(`Hydrated ${come}.`)
-    return changed.length > 0 ? 1 : 0
+    return hydrateFiles(context, await context.openRepo(), args.paths ?? [], { dryRun: args['dry-run'] })
   },
 }

@@ -1,4 +1,5 @@
-import { readCurrentHead } from '../../core/changing/head.ts'
+import { readCurrentHead, shortRefName } from '../../core/changing/head.ts'
+import { DitsError, hasCode } from '../../core/errors.ts'
 import { mergeInto } from '../../core/merging/merge.ts'
 import { rebaseOnto } from '../../core/merging/rebase.ts'
 import { trackingName, upstreamOf } from '../../core/refs/upstream.ts'
@@ -10,7 +11,7 @@ import type { Context } from '../context.ts'
 import { formatAmount } from '../format.ts'
 import { showMergeResult } from '../merge-result.ts'
 import { shortId } from '../revisions.ts'
-import { chosenRemote, fetchFrom, requireBranch, shortTracking } from '../sync.ts'
+import { chosenRemote, fetchFrom, type Fetched, requireBranch, shortTracking } from '../sync.ts'
 import { showFetchedRefs, transferSummary } from '../transfer-text.ts'
 
 interface PullArguments {
@@ -44,7 +45,7 @@ yours; where it would, nothing is changed. 'dits undo' takes a pull back. With -
     const branch = await requireBranch(repo, 'pull')
     const remote = await chosenRemote(repo, args.remote)
     const there = branchThere(repo, remote, branch, args.branch)
-    const fetched = await fetchFrom(context, repo, remote, { branches: [there] })
+    const fetched = await fetchBranch(context, repo, { remote, there, isGuess: args.branch === undefined && !upstreamOf(repo.config, branch) })
     if (!context.json && !context.quiet) {
       showFetchedRefs(context, fetched.refs.filter(({ outcome }) => outcome !== 'same'))
       if (fetched.objects > 0) context.stdout.line(transferSummary(fetched.counts, 0))
@@ -61,6 +62,19 @@ function branchThere(repo: Repo, remote: Remote, branch: string, named: string |
   if (named !== undefined) return named.startsWith('refs/heads/') ? named : `refs/heads/${named}`
   const upstream = upstreamOf(repo.config, branch)
   return upstream?.remote === remote.name ? upstream.branch : branch
+}
+
+/** Fetches one branch. Where it is not there and nobody said that it would be, the advice is to say which. */
+async function fetchBranch(context: Context, repo: Repo, { remote, there, isGuess }: { remote: Remote; there: string; isGuess: boolean }): Promise<Fetched> {
+  try {
+    return await fetchFrom(context, repo, remote, { branches: [there] })
+  } catch (error) {
+    if (!isGuess || !hasCode(error, 'unknown-branch')) throw error
+    throw new DitsError('unknown-branch', `'${shortRefName(there)}' follows no branch, and '${remote.name}' has none of that name`, {
+      hint: `say which to pull, as in: dits pull ${remote.name} main; or send yours: dits push`,
+      cause: error,
+    })
+  }
 }
 
 async function rebase(context: Context, repo: Repo, onto: Parameters<typeof rebaseOnto>[1]): Promise<void> {

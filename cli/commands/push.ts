@@ -7,6 +7,7 @@ import { syncedPrefixes } from '../../protocol/fetch-remote.ts'
 import { hasMoved, pushRemote, type PushRef, type PushRemoteReport } from '../../protocol/push-remote.ts'
 import { setUpstream, type Remote } from '../../protocol/remotes.ts'
 import type { RemoteSession } from '../../protocol/remote-session.ts'
+import { UsageError } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import { openRemote } from '../connect.ts'
 import type { Context } from '../context.ts'
@@ -23,6 +24,7 @@ interface PushArguments {
   delete: boolean
   'dry-run': boolean
   'force-with-lease': boolean
+  force?: boolean | undefined
   'set-upstream': boolean
 }
 
@@ -46,13 +48,15 @@ then {commits, objectsNew, objectsSent, bytesSent, bytesSaved, wireOut, wireIn, 
       .positional('remote', { type: 'string', describe: 'the remote' })
       .positional('refs', { type: 'string', array: true, describe: 'branches or tags; FROM:TO under another name' })
       .option('all', { type: 'boolean', default: false, describe: 'all branches' })
-      .option('tags', { type: 'boolean', default: false, describe: 'all tags as well' })
+      .option('tags', { type: 'boolean', default: false, describe: 'all tags, beside what is named' })
       .option('delete', { alias: 'd', type: 'boolean', default: false, describe: 'delete them at the remote' })
       .option('dry-run', { alias: 'n', type: 'boolean', default: false, describe: 'say what would travel, and send nothing' })
       .option('force-with-lease', { type: 'boolean', default: false, describe: 'replace a branch there, if it is where you last fetched it' })
+      .option('force', { alias: 'f', type: 'boolean', hidden: true })
       .option('set-upstream', { alias: 'u', type: 'boolean', default: false, describe: 'let your branch follow it from now on' }),
 
   async run(context, args) {
+    if (args.force) throw new UsageError('a push is never forced blindly', 'to replace a branch there that is where you last fetched it: dits push --force-with-lease')
     const repo = await context.openRepo()
     const remote = await chosenRemote(repo, args.remote)
     const refs = await refsToPush(repo, remote, args)
@@ -136,13 +140,14 @@ function showText(context: Context, remote: Remote, session: RemoteSession, repo
   stdout.line(`To ${remote.url}`)
   for (const { name, before, after } of report.moves) {
     if (!dryRun && !hasMoved(report, name)) continue
-    const what = !before ? '[new]' : !after ? '[deleted]' : `${shortId(before)}..${shortId(after)}`
+    const what = !before ? `[new ${name.startsWith('refs/tags/') ? 'tag' : 'branch'}]` : !after ? '[deleted]' : `${shortId(before)}..${shortId(after)}`
     stdout.line(`   ${what.padEnd(24)} ${shortRefName(name)}`)
   }
-  if (dryRun) {
-    const held = report.bytesSaved > 0 ? `; ${formatSize(report.bytesSaved)} are there already` : ''
-    stdout.line(`Would send ${formatAmount(report.commits, 'commit')}, ${formatAmount(report.objectsSent, 'object')}, ${formatSize(report.bytesSent)}${held}.`)
-  } else stdout.line(`${formatAmount(report.commits, 'commit')}, ${formatAmount(report.objectsSent, 'object')}; ${transferSummary(session.counts, report.bytesSaved)}`)
+  const what = `${formatAmount(report.commits, 'commit')}, ${formatAmount(report.objectsSent, 'object')}`
+  const isNothing = report.commits + report.objectsSent === 0
+  const held = report.bytesSaved > 0 ? `; ${formatSize(report.bytesSaved)} are there already` : ''
+  if (dryRun) stdout.line(`Would send ${what}, ${formatSize(report.bytesSent)}${held}.`)
+  else stdout.line(`${isNothing ? '' : `${what}; `}${transferSummary(session.counts, report.bytesSaved)}`)
 }
 
 function showJson(context: Context, session: RemoteSession, report: PushRemoteReport, dryRun: boolean): void {

@@ -27,7 +27,7 @@ export const command: Command<ResetArguments> = {
   description: `--soft moves the branch only; --mixed (as without an option) also sets what is staged;
 --hard also sets the files. Uncommitted files that --hard replaces come back with
 'dits undo'. With paths, what is staged for them becomes what REV has.
-With --json: {id, before, written, removed, saved}, or with paths {paths}.`,
+With --json: {id, before, written, ghosts, removed, saved}, or with paths {paths}.`,
   options: (yargs) =>
     yargs
       .positional('targets', { type: 'string', array: true, describe: 'a version, then paths' })

@@ -126,7 +126,7 @@ function showLong(view: View, report: StatusReport, upstream: UpstreamState | un
   const { context: { stdout, colors }, shown } = view
   const { current, merge, staged, unstaged, untracked } = report
   stdout.line(current.branch ? `On branch ${shortRefName(current.branch)}` : `HEAD detached at ${current.id ? shortId(current.id) : 'nothing'}`)
-  if (upstream) stdout.line(upstreamText(upstream))
+  if (upstream) stdout.line(upstreamText(upstream, merge !== undefined))
   if (!current.id) stdout.line('\nNo commits yet')
   if (merge) showMerge(view, report)
   if (staged.length > 0) {
@@ -157,14 +157,15 @@ function showLong(view: View, report: StatusReport, upstream: UpstreamState | un
   if (files > 0) stdout.line(`${formatAmount(files, 'file')} without content here (dits hydrate would bring up to ${formatSize(bytes)}).`)
 }
 
-function upstreamText({ name, counts }: UpstreamState): string {
+function upstreamText({ name, counts }: UpstreamState, isMerging: boolean): string {
   const theirs = `'${shortRefName(name)}'`
-  if (!counts) return `Your branch follows ${theirs}, which is not known here (use "dits fetch").`
+  if (!counts) return `Your branch follows ${theirs}, which is not there, as far as is known here.`
   const { ahead, behind } = counts
   if (ahead === 0 && behind === 0) return `Your branch is up to date with ${theirs}.`
   if (behind === 0) return `Your branch is ${formatAmount(ahead, 'commit')} ahead of ${theirs} (use "dits push").`
   if (ahead === 0) return `Your branch is ${formatAmount(behind, 'commit')} behind ${theirs} (use "dits pull").`
-  return `Your branch and ${theirs} have ${ahead} and ${formatAmount(behind, 'commit')} of their own (use "dits pull").`
+  const advice = isMerging ? '' : ' (use "dits pull")'
+  return `Your branch is ${formatAmount(ahead, 'commit')} ahead of ${theirs}, and ${formatAmount(behind, 'commit')} behind${advice}.`
 }
 
 function showMerge({ context: { stdout, colors }, shown }: View, { merge }: StatusReport): void {

@@ -32,7 +32,7 @@ export const command: Command<SwitchArguments> = {
   description: `Files that are the same in both versions are not touched, and uncommitted changes to
 them stay. Where a change would be overwritten, nothing is done; with --force it is,
 and 'dits undo' brings it back. '-' is the branch before.
-With --json: {before, after, branch, written, removed, saved}.`,
+With --json: {before, after, branch, written, ghosts, removed, saved}.`,
   options: (yargs) =>
     yargs
       .positional('target', { type: 'string', describe: 'a branch' })
@@ -120,15 +120,15 @@ async function readBranch(repo: Repo, branch: string): Promise<Id | undefined> {
 }
 
 function show(context: Context, report: SwitchReport, isNew: boolean): void {
-  const { before, after, written, removed, saved } = report
+  const { before, after, written, ghosts, removed, saved } = report
   if (context.json) {
-    context.stdout.json({ before: before.id ?? null, after: after.id, branch: 'branch' in after.head ? headName(after.head) : null, written, removed, saved })
+    context.stdout.json({ before: before.id ?? null, after: after.id, branch: 'branch' in after.head ? headName(after.head) : null, written, ghosts, removed, saved })
     return
   }
   if (context.quiet) return
   if (!('branch' in before.head) && before.id && before.id !== after.id) context.stdout.line(`Previous HEAD position was ${shortId(before.id)}`)
   if ('branch' in after.head && 'branch' in before.head && before.head.branch === after.head.branch) context.stdout.line(`Already on '${headName(after.head)}'`)
   else if ('branch' in after.head) context.stdout.line(`Switched to ${isNew ? 'a new ' : ''}branch '${headName(after.head)}'`)
-  if (written + removed > 0) context.stdout.line(`${formatAmount(written, 'file')} written, ${removed} removed`)
+  if (written + ghosts + removed > 0) context.stdout.line(`${formatAmount(written, 'file')} written, ${removed} removed${ghosts > 0 ? `; ${formatAmount(ghosts, 'ghost')} without content` : ''}`)
   if (saved) context.stdout.line('Uncommitted files were replaced; they come back with: dits undo')
 }

@@ -14,6 +14,8 @@ export interface ResetReport {
   before: Id | undefined
   /** Files of the working tree that were written or removed (hard only). */
   written: number
+  /** Files that were written without content (hard only). */
+  ghosts: number
   removed: number
   /** True where uncommitted files were replaced; undo brings them back. */
   saved: boolean
@@ -34,7 +36,7 @@ export async function resetTo(repo: Repo, id: Id, mode: 'soft' | 'mixed' | 'hard
     }
     const index = await readIndex(repo)
     const tree = (await readCommit(repo, id)).tree
-    const report: ResetReport = { id, before: current.id, written: 0, removed: 0, saved: false }
+    const report: ResetReport = { id, before: current.id, written: 0, ghosts: 0, removed: 0, saved: false }
     const moves: Omit<PlannedChange, 'index'> = headMove(current, id)
     if (merge && mode !== 'soft') moves.merge = merge.phase === 'open' ? { before: merge } : {}
     const staged = { before: index?.tree, after: tree }
@@ -46,7 +48,7 @@ export async function resetTo(repo: Repo, id: Id, mode: 'soft' | 'mixed' | 'hard
         also: await modifiedPaths(repo, index),
         change: { ...moves, index: staged },
       })
-      Object.assign(report, { written: update.written, removed: update.removed, saved: update.saved !== undefined })
+      Object.assign(report, { written: update.written, ghosts: update.ghosts, removed: update.removed, saved: update.saved !== undefined })
     } else if (mode === 'mixed') {
       await applyChange(repo, { ...moves, index: { ...staged, bytes: await indexFromTree(repo.objects, tree, index) } })
     } else await applyChange(repo, moves)

@@ -15,6 +15,8 @@ export interface SwitchReport {
   before: { head: Head; id: Id | undefined }
   after: { head: Head; id: Id }
   written: number
+  /** Files that were written without content. */
+  ghosts: number
   removed: number
   /** True where uncommitted files were replaced; undo brings them back. */
   saved: boolean
@@ -51,6 +53,7 @@ export async function switchTo(repo: Repo, target: { id: Id; head: Head; create?
       before: { head: current.head, id: current.id },
       after: { head: target.head, id: target.id },
       written: update.written,
+      ghosts: update.ghosts,
       removed: update.removed,
       saved: update.saved !== undefined,
     }

@@ -181,7 +181,7 @@ async function bringFiles(
   const { index, trees, change, force } = job
   if (!trees.touchesFiles) {
     await recordChange(repo, change)
-    return { index: await indexFromTree(repo.objects, trees.to, index), written: 0, removed: 0, saved: undefined }
+    return { index: await indexFromTree(repo.objects, trees.to, index), written: 0, ghosts: 0, removed: 0, saved: undefined }
   }
   const from = index?.tree === trees.from ? index : decodeIndex(await indexFromTree(repo.objects, trees.from, index))
   let recorded = false

@@ -42,7 +42,10 @@ export interface UpdateOptions {
 export interface UpdateResult {
   /** The new index, encoded: the caller puts it in place with the change that it belongs to. */
   index: Uint8Array
+  /** Files that were written with their content. */
   written: number
+  /** Files that were written as ghosts. */
+  ghosts: number
   removed: number
   /** A tree of the uncommitted files that were replaced or removed. */
   saved: Id | undefined
@@ -87,9 +90,9 @@ export async function updateWorktree(repo: Repo, index: Index | undefined, targe
   const made = decodeIndex(await indexFromTree(repo.objects, target, index))
   // The clock of after the last write: each file's stat data is newer than its content, so only what is written in
   // the last instant has to be hashed by the next status.
-  const hasGhosts = jobs.some(({ isGhost }) => isGhost)
-  const writtenMs = hasGhosts ? await readLaterClock(repo.folder) : readDiskClock(repo.folder)
-  return { index: patchStats(made, placed, writtenMs), written: jobs.length, removed, saved }
+  const ghosts = jobs.filter(({ isGhost }) => isGhost).length
+  const writtenMs = ghosts > 0 ? await readLaterClock(repo.folder) : readDiskClock(repo.folder)
+  return { index: patchStats(made, placed, writtenMs), written: jobs.length - ghosts, ghosts, removed, saved }
 }
 
 /** Removes what the target does not have, and what stands where it has something of another kind; the deepest first. */
