@@ -5,7 +5,8 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { createColors, wantsColor } from './colors.ts'
 import { chapters } from './demo/chapters.ts'
-import { createStage, DemoFailure, type Stage } from './demo/stage.ts'
+import { DemoFailure } from './demo/failure.ts'
+import { createStage, type Stage } from './demo/stage.ts'
 import { formatDuration, formatSize } from './format.ts'
 
 /**
@@ -16,13 +17,16 @@ import { formatDuration, formatSize } from './format.ts'
 
 const usage = 'usage: npm run demo [-- [--scale 1] [--no-ffmpeg]]'
 const launcher = path.join(import.meta.dirname, 'bin/dits')
-/** What a project of scale 1 needs: three versions on disk at most, a store of little more than one, and room to edit. */
-const spaceNeeded = 800e6
+/** What a project of scale 1 needs: three versions on disk at most, a store of little more than one and the server's, and room to edit. */
+const spaceNeeded = 1_100e6
 
 const { scale, withFfmpeg } = readArguments()
 const colors = createColors(wantsColor({ variables: process.env, isTerminal: process.stdout.isTTY === true, wanted: undefined }))
 // Whoever reads along may stop, as `head` does.
 process.stdout.on('error', () => process.exit(1))
+// What runs for the demo ends with it.
+process.once('SIGINT', () => process.exit(130))
+process.once('SIGTERM', () => process.exit(143))
 process.exitCode = await runDemo()
 
 async function runDemo(): Promise<number> {

@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { editProject, makeProject } from '../../fixtures/project.ts'
 import { formatCount, formatSize } from '../format.ts'
+import { share } from './sharing.ts'
 import type { Stage } from './stage.ts'
 import { costTable, measureStore, readWorkingTree, requireSame, type Version } from './version.ts'
 
@@ -15,6 +16,7 @@ export const chapters: readonly Chapter[] = [
   { title: 'Two days of work', play: editTwice },
   { title: 'What it cost', play: showCost },
   { title: 'Back to the first version, and forward again', play: travel },
+  { title: 'A server, and a clone that has no content yet', play: share },
 ]
 
 const seed = 2024

@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import type { Colors } from '../colors.ts'
 import { formatDuration, quoteArgument } from '../format.ts'
+import { DemoFailure } from './failure.ts'
+import { startDemoServer, type DemoServer } from './server.ts'
 import type { Version } from './version.ts'
 
 /** What the chapters of the demo play on: a folder, a screen, and dits itself. */
@@ -23,10 +25,11 @@ export interface Stage {
   dits(...args: string[]): void
   /** As `dits`, with everything that the command prints. */
   ditsInFull(...args: string[]): void
+  /** As `dits`, with text for the command to read on its standard input. */
+  ditsWith(options: { input: string }, ...args: string[]): void
+  /** Starts a server with its data in a folder, relative to the project's; to be stopped by whoever started it. */
+  serve(data: string): Promise<DemoServer>
 }
-
-/** Something in the demo is not as it should be. */
-export class DemoFailure extends Error {}
 
 /** What a stage is made of, beside what it shows of it. */
 export interface StageOptions extends Pick<Stage, 'folder' | 'ffmpeg' | 'scale' | 'colors'> {
@@ -41,10 +44,11 @@ const indent = '  '
 /** A stage for one run of the demo; its folder is there and empty. */
 export function createStage({ folder, ffmpeg, scale, colors, launcher, write }: StageOptions): Stage {
   const timed = (start: number) => colors.dim(`(${formatDuration(performance.now() - start)})`)
-  const run = (args: readonly string[], shown: (lines: string[]) => string[]) => {
-    write(`${colors.dim('$')} ${colors.bold(['dits', ...args.map(quoteArgument)].join(' '))}\n`)
+  const announce = (args: readonly string[]) => write(`${colors.dim('$')} ${colors.bold(['dits', ...args.map(quoteArgument)].join(' '))}\n`)
+  const run = (args: readonly string[], shown: (lines: string[]) => string[], input = '') => {
+    announce(args)
     const start = performance.now()
-    const lines = shown(runDits(launcher, args, folder))
+    const lines = shown(runDits(launcher, args, { folder, input }))
     write(`${lines.map((line) => indent + line).join('\n')} ${timed(start)}\n`)
   }
   return {
@@ -61,8 +65,16 @@ export function createStage({ folder, ffmpeg, scale, colors, launcher, write }: 
       write(`${result(value)} ${timed(start)}\n`)
       return value
     },
-    dits: (...args) => run(args, (lines) => [lines.slice(-2).join(', ')]),
+    dits: (...args) => run(args, lastTwo),
     ditsInFull: (...args) => run(args, (lines) => lines),
+    ditsWith: ({ input }, ...args) => run(args, lastTwo, input),
+    async serve(data) {
+      announce(['serve', '--data', data])
+      const start = performance.now()
+      const server = await startDemoServer(launcher, { data, cwd: folder, env: demoEnvironment(folder) })
+      write(`${indent}listens at ${server.url} ${timed(start)}\n`)
+      return server
+    },
   }
 }
 
@@ -71,20 +83,32 @@ export function createStage({ folder, ffmpeg, scale, colors, launcher, write }: 
  * particular, so that the demo does the same for everyone. Answers the lines
  * that it printed.
  */
-function runDits(launcher: string, args: readonly string[], folder: string): string[] {
+function runDits(launcher: string, args: readonly string[], { folder, input }: { folder: string; input: string }): string[] {
   const { status, signal, stdout, stderr, error } = spawnSync(launcher, args, {
     cwd: folder,
+    input,
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
-    env: {
-      ...process.env,
-      NO_COLOR: '1',
-      XDG_CONFIG_HOME: path.join(folder, '..', 'no-settings'),
-      DITS_AUTHOR_NAME: process.env['DITS_AUTHOR_NAME'] ?? 'Demo Editor',
-      DITS_AUTHOR_EMAIL: process.env['DITS_AUTHOR_EMAIL'] ?? 'editor@example.org',
-    },
+    env: demoEnvironment(folder),
   })
   if (error) throw new DemoFailure(`'${launcher}' cannot be started: ${error.message}`)
   if (status !== 0) throw new DemoFailure(`'dits ${args.join(' ')}' ended with ${signal ?? `exit code ${status}`}\n${stderr.trim()}`)
   return (stdout.trim() || stderr.trim()).split('\n').map((line) => line.trim()).filter((line) => line !== '')
+}
+
+function lastTwo(lines: readonly string[]): string[] {
+  return [lines.slice(-2).join(', ')]
+}
+
+/** Settings, tokens and known servers of the demo are in its own folder; nobody's own are read or changed. */
+function demoEnvironment(folder: string): NodeJS.ProcessEnv {
+  const { DITS_TOKEN: _token, DITS_SERVER_DATA: _data, ...others } = process.env
+  return {
+    ...others,
+    NO_COLOR: '1',
+    HOME: path.join(folder, '..', 'home'),
+    XDG_CONFIG_HOME: path.join(folder, '..', 'home', 'config'),
+    DITS_AUTHOR_NAME: process.env['DITS_AUTHOR_NAME'] ?? 'Demo Editor',
+    DITS_AUTHOR_EMAIL: process.env['DITS_AUTHOR_EMAIL'] ?? 'editor@example.org',
+  }
 }

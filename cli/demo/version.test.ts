@@ -2,7 +2,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { DemoFailure } from './stage.ts'
+import { DemoFailure } from './failure.ts'
 import { costTable, readWorkingTree, requireSame, type Version } from './version.ts'
 
 let folder: string

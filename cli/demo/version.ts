@@ -3,7 +3,7 @@ import path from 'node:path'
 import { toHex } from '../../core/bytes.ts'
 import { createBlake3 } from '../../core/hash.ts'
 import { formatCount, formatSize, formatTable } from '../format.ts'
-import { DemoFailure } from './stage.ts'
+import { DemoFailure } from './failure.ts'
 
 /** A version as the demo saw it before dits did. */
 export interface Version {
@@ -16,9 +16,10 @@ export interface Version {
   storeBytes: number
 }
 
-/** Reads the working tree: what every path holds, and the bytes of all files together. */
-export function readWorkingTree(folder: string): { content: Map<string, string>; bytes: number } {
+/** Reads the working tree: what every path holds, the size of every file, and the bytes of all together. */
+export function readWorkingTree(folder: string): { content: Map<string, string>; sizes: Map<string, number>; bytes: number } {
   const content = new Map<string, string>()
+  const sizes = new Map<string, number>()
   let bytes = 0
   const visit = (below: string) => {
     for (const entry of readdirSync(path.join(folder, below), { withFileTypes: true })) {
@@ -28,19 +29,28 @@ export function readWorkingTree(folder: string): { content: Map<string, string>;
       if (!entry.isFile()) continue
       const file = hashFile(path.join(folder, name))
       content.set(name, file.hash)
+      sizes.set(name, file.size)
       bytes += file.size
     }
   }
   visit('')
-  return { content, bytes }
+  return { content, sizes, bytes }
 }
 
 /** Bytes of everything in the repository's own folder. */
 export function measureStore(folder: string): number {
-  const store = path.join(folder, '.dits')
-  return readdirSync(store, { recursive: true, withFileTypes: true })
+  return filesBelow(path.join(folder, '.dits')).reduce((sum, file) => sum + statSync(file).size, 0)
+}
+
+/** What a folder takes on disk: of files with holes, only what is there. */
+export function measureDisk(folder: string): number {
+  return filesBelow(folder).reduce((sum, file) => sum + statSync(file).blocks * 512, 0)
+}
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .reduce((sum, entry) => sum + statSync(path.join(entry.parentPath, entry.name)).size, 0)
+    .map((entry) => path.join(entry.parentPath, entry.name))
 }
 
 /** Throws a DemoFailure that names the first path that is not what it was in `version`. Answers how many files were compared. */
