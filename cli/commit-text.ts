@@ -7,6 +7,7 @@ import { decodeTag } from '../core/objects/tag.ts'
 import type { Repo } from '../core/repo.ts'
 import type { Context } from './context.ts'
 import { formatDate, quotePath, type DateStyle } from './format.ts'
+import { printable, subjectLine } from './printable.ts'
 
 /** How commits and tags are shown. */
 
@@ -97,7 +98,7 @@ export function messageLines(message: string): string[] {
 }
 
 export function subjectOf({ message }: Commit): string {
-  return printable(message.split('\n', 1)[0] ?? '')
+  return subjectLine(message)
 }
 
 /** A commit as JSON: the keys that `dits help log` names. */
@@ -117,9 +118,4 @@ export function commitToJson({ id, commit, path, from }: LogItem, decorations: D
 
 export function personToJson({ name, email, timeMs, zoneMinutes }: Person): object {
   return { name, email, date: formatDate(timeMs, zoneMinutes, 'iso-strict') }
-}
-
-/** Control characters of a message must not reach the terminal; tabs may. */
-function printable(text: string): string {
-  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '?')
 }

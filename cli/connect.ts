@@ -20,7 +20,7 @@ export type RemoteAddress =
  */
 export function parseRemoteUrl(text: string, cwd: string): RemoteAddress {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase()
-  if (scheme === 'file') return { kind: 'path', folder: fileURLToPath(text) }
+  if (scheme === 'file') return { kind: 'path', folder: orBadUrl(text, () => fileURLToPath(text)) }
   if (scheme === 'ssh') return readSshUrl(text)
   if (scheme !== undefined) return readServerUrl(text, scheme)
   const short = /^([^/:]+):(?!\/\/)(.+)$/.exec(text)
@@ -91,7 +91,7 @@ async function greetingFor(context: Context, address: RemoteAddress): Promise<Cl
 
 function readServerUrl(text: string, scheme: string): RemoteAddress {
   const parsed = URL.canParse(text) ? new URL(text) : undefined
-  const repository = parsed && decodeURIComponent(parsed.pathname).replace(/^\/+|\/+$/g, '')
+  const repository = parsed && orBadUrl(text, () => decodeURIComponent(parsed.pathname)).replace(/^\/+|\/+$/g, '')
   if (!parsed || !['https', 'http', 'wss', 'ws'].includes(scheme)) throw badUrl(text)
   if (!repository) throw new DitsError('bad-url', `'${text}' names a server but no repository`, { hint: 'write it as https://HOST/TEAM/PROJECT' })
   const secure = scheme === 'https' || scheme === 'wss'
@@ -101,8 +101,18 @@ function readServerUrl(text: string, scheme: string): RemoteAddress {
 function readSshUrl(text: string): RemoteAddress {
   const parsed = URL.canParse(text) ? new URL(text) : undefined
   if (!parsed || parsed.hostname === '' || parsed.pathname.length < 2) throw badUrl(text)
-  const user = parsed.username === '' ? '' : `${decodeURIComponent(parsed.username)}@`
-  return { kind: 'ssh', host: safeHost(`${user}${parsed.hostname}`, text), port: parsed.port || undefined, path: decodeURIComponent(parsed.pathname) }
+  const [user, path] = orBadUrl(text, () => [decodeURIComponent(parsed.username), decodeURIComponent(parsed.pathname)] as const)
+  return { kind: 'ssh', host: safeHost(`${user === '' ? '' : `${user}@`}${parsed.hostname}`, text), port: parsed.port || undefined, path }
+}
+
+/** What Node cannot read as a part of a URL, such as '%zz', is no address. */
+function orBadUrl<T>(text: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof URIError || error instanceof TypeError)) throw error
+    throw badUrl(text)
+  }
 }
 
 /** What starts with a dash would be an option of ssh. */

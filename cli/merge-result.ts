@@ -3,6 +3,7 @@ import type { MergeReport, MergeTarget } from '../core/merging/merge.ts'
 import type { Repo } from '../core/repo.ts'
 import type { Context } from './context.ts'
 import { conflictToJson, showCommitChanges, showConflicts } from './merge-text.ts'
+import { subjectLine } from './printable.ts'
 import { headName, shortId } from './revisions.ts'
 
 /** Prints what a merge did; answers the exit code, 1 where there are conflicts. */
@@ -23,6 +24,6 @@ async function showDone(context: Context, repo: Repo, target: MergeTarget, { out
   if (outcome === 'staged') return stdout.line(`Staged the changes of '${target.name}'; commit them with: dits commit`)
   if (outcome === 'waiting') return stdout.line(`Merged '${target.name}' without conflicts; look at it, then: dits commit`)
   if (outcome === 'fast-forward') stdout.line(`Fast-forward${before ? ` ${shortId(before)}..${shortId(after!)}` : ` to ${shortId(after!)}`}`)
-  else stdout.line(`Merged '${target.name}' as ${shortId(after!)} ${(await readCommit(repo, after!)).message.split('\n')[0] ?? ''}`)
+  else stdout.line(`Merged '${target.name}' as ${shortId(after!)} ${subjectLine((await readCommit(repo, after!)).message)}`)
   await showCommitChanges(context, repo, before, after!)
 }

@@ -9,6 +9,7 @@ import { UsageError } from './arguments.ts'
 import type { Context } from './context.ts'
 import { formatAmount } from './format.ts'
 import { conflictToJson, runAbort, showCommitChanges, showConflicts } from './merge-text.ts'
+import { subjectLine } from './printable.ts'
 import { isRange } from './revision-words.ts'
 import { findCommit, revisionContext, shortId } from './revisions.ts'
 
@@ -92,7 +93,7 @@ async function show(context: Context, repo: Repo, command: PickCommand, report: 
 
 async function showDone(context: Context, repo: Repo, report: PickReport): Promise<void> {
   const { made, skipped, before, after, written, removed, stopped } = report
-  for (const { id, message } of made) context.stdout.line(`[${shortId(id)}] ${message.split('\n')[0] ?? ''}`)
+  for (const { id, message } of made) context.stdout.line(`[${shortId(id)}] ${subjectLine(message)}`)
   for (const id of skipped) context.stdout.line(`Passed over ${await subject(repo, id)}: it changes nothing here`)
   if (made.length > 0) await showCommitChanges(context, repo, before, after)
   else if (!stopped && written + removed > 0) context.stdout.line(`Staged: ${formatAmount(written, 'file')} written, ${removed} removed; commit it with: dits commit`)
@@ -111,5 +112,5 @@ async function showStopped(
 }
 
 async function subject(repo: Repo, id: Id): Promise<string> {
-  return `${shortId(id)} ${(await readCommit(repo, id)).message.split('\n')[0] ?? ''}`
+  return `${shortId(id)} ${subjectLine((await readCommit(repo, id)).message)}`
 }

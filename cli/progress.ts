@@ -1,4 +1,5 @@
 import { formatClock, formatCount, formatSize } from './format.ts'
+import { printable } from './printable.ts'
 import { keepEnd, textWidth } from './text-width.ts'
 
 /** How progress shows: a bar that is redrawn, a line now and then, or not at all. */
@@ -175,9 +176,4 @@ function rateText({ unit, rate }: BarState): string {
 
 function timeLeft({ done, total, rate }: BarState): string {
   return total === undefined || !rate || done >= total ? '' : formatClock(((total - done) * 1000) / rate)
-}
-
-/** Control characters of a name must not reach the terminal. */
-function printable(text: string): string {
-  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, '?')
 }

@@ -1,6 +1,7 @@
 import { DitsError } from '../core/errors.ts'
 import type { Colors } from './colors.ts'
 import { OutputClosed, type Output } from './output.ts'
+import { printable, printableLines } from './printable.ts'
 
 /** The exit codes of dits, as docs/errors.md explains them. */
 export const exitCodes = {
@@ -115,9 +116,9 @@ function isPlainRefusal(error: Error, exitCode: number): boolean {
 }
 
 function writeReport(report: { message: string; hint?: string }, { stderr, errorColors }: ErrorDestination): void {
-  stderr.line(`dits: ${errorColors.red(report.message)}`)
+  stderr.line(`dits: ${errorColors.red(printableLines(report.message))}`)
   const label = /^usage:/.test(report.hint ?? '') ? '' : `${errorColors.yellow('hint:')} `
-  for (const line of report.hint?.split('\n') ?? []) stderr.line(label + line)
+  for (const line of report.hint?.split('\n') ?? []) stderr.line(label + printable(line))
 }
 
 function isAbort(error: unknown): boolean {

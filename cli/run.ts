@@ -11,6 +11,7 @@ import { quoteArgument } from './format.ts'
 import { listenForInterrupts, type Interrupts } from './interrupt.ts'
 import { openRepo } from './open-repo.ts'
 import { openOutput, type Output } from './output.ts'
+import { printableLines } from './printable.ts'
 import { createProgress, type Progress } from './progress.ts'
 import { recoverArguments } from './raw-arguments.ts'
 import { exitCodes, reportError, type ErrorDestination } from './report-error.ts'
@@ -154,7 +155,7 @@ function createContext(terminal: Terminal, parsed: ParsedArguments, opened: Repo
     environment: readEnvironment(process.env),
     signal: terminal.interrupts.signal,
     warn(message) {
-      if (!terminal.quiet) stderr.line(`${errorColors.yellow('warning:')} ${message}`)
+      if (!terminal.quiet) stderr.line(`${errorColors.yellow('warning:')} ${printableLines(message)}`)
       stderr.flush()
     },
     openRepo: async () => {

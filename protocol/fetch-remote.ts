@@ -122,9 +122,10 @@ async function* someAncestors(repo: Repo, tip: Id): AsyncGenerator<Id> {
 }
 
 async function moveTrackingRefs(repo: Repo, remote: string, there: RemoteRefs, chosen: readonly ChosenRef[], options: FetchRemoteOptions): Promise<FetchedRef[]> {
-  const fetched: FetchedRef[] = []
+  const gone = await goneRefs(repo, remote, there)
+  // A branch that is gone there makes room, before it is taken, for one in a folder of its name, or of whose folder it has the name.
+  const fetched = options.prune ? gone : gone.filter(({ name }) => chosen.some((ref) => ref.name.startsWith(`${name}/`) || name.startsWith(`${ref.name}/`)))
   for (const { name, remoteName, id } of chosen) fetched.push(await compareRef(repo, name, remoteName, id))
-  if (options.prune) fetched.push(...(await goneRefs(repo, remote, there)))
   for (const { name, before, after, outcome } of fetched) if (outcome !== 'same' && outcome !== 'kept') await repo.refs.move(name, before, after)
   return fetched
 }

@@ -202,7 +202,7 @@ describe('a server', () => {
     expect(codeOf(await raw.move(id))).toBe('')
   })
 
-  it.each(['refs/stash/1', 'refs/remotes/origin/main', 'HEAD', 'refs/heads/../../config', 'refs/heads/', 'refs/heads/a..b', 'refs/heads/\x1b[2J', 'refs/tags/.lock'])('moves no ref called %j', async (name) => {
+  it.each(['refs/stash/1', 'refs/remotes/origin/main', 'HEAD', 'refs/heads/../../config', 'refs/heads/', 'refs/heads/a..b', 'refs/heads/\x1b[2J', 'refs/heads/\u009b2J', 'refs/tags/.lock'])('moves no ref called %j', async (name) => {
     const server = new MemoryServer()
     const draft = new Draft()
     const id = draft.commit(draft.leaf({ id: draft.chunk() }))

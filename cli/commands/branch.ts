@@ -5,6 +5,7 @@ import type { Id } from '../../core/objects/id.ts'
 import type { Repo } from '../../core/repo.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
+import { subjectLine } from '../printable.ts'
 import { findCommit, nameFilter, shortId } from '../revisions.ts'
 
 interface BranchArguments {
@@ -73,7 +74,7 @@ async function list(context: Context, repo: Repo, isWanted: (name: string) => bo
     if (context.json) context.stdout.json(row)
     else {
       const name = row.current ? context.colors.green(row.name) : row.name
-      const about = context.verbose ? `${' '.repeat(width - row.name.length)} ${shortId(row.id)} ${(await readCommit(repo, row.id)).message.split('\n')[0]}` : ''
+      const about = context.verbose ? `${' '.repeat(width - row.name.length)} ${shortId(row.id)} ${subjectLine((await readCommit(repo, row.id)).message)}` : ''
       context.stdout.line(`${row.current ? '*' : ' '} ${name}${about}`)
     }
   }

@@ -15,6 +15,7 @@ import { rootPath } from '../../core/bytes.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { formatAmount } from '../format.ts'
+import { subjectLine } from '../printable.ts'
 import { shortId } from '../revisions.ts'
 
 interface CommitArguments {
@@ -89,7 +90,7 @@ async function show(context: Context, repo: Repo, { id, commit, branch, before }
     context.stdout.json({ id, branch: branch ? name : null, tree: commit.tree, parents: commit.parents, message: commit.message, changed })
   } else if (!context.quiet) {
     const first = commit.parents.length === 0 ? ' (first commit)' : ''
-    context.stdout.line(`[${name}${first} ${shortId(id)}] ${commit.message.split('\n')[0] ?? ''}`)
+    context.stdout.line(`[${name}${first} ${shortId(id)}] ${subjectLine(commit.message)}`)
     context.stdout.line(` ${formatAmount(changed, 'file')} changed`)
     if (await isNewByChance(repo, commit)) {
       context.stdout.flush()

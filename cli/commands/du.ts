@@ -6,6 +6,7 @@ import { costOfFolder, costOfVersions, measureStore, type FolderCost, type Store
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { formatAmount, formatSize, formatTable, quotePath } from '../format.ts'
+import { subjectLine } from '../printable.ts'
 import { findCommit, pathOf, shortId } from '../revisions.ts'
 
 interface DuArguments {
@@ -67,7 +68,7 @@ function showVersions(context: Context, costs: readonly VersionCost[], store: St
     formatSize(plainBytes),
     formatSize(contentBytes + structureBytes),
     formatSize(structureBytes),
-    commit.message.split('\n')[0]!,
+    subjectLine(commit.message),
   ])
   const total = costs.reduce((sum, cost) => sum + cost.contentBytes + cost.structureBytes, 0)
   const copies = costs.reduce((sum, cost) => sum + cost.plainBytes, 0)

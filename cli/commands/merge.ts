@@ -10,6 +10,7 @@ import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { showMergeResult } from '../merge-result.ts'
 import { runAbort } from '../merge-text.ts'
+import { subjectLine } from '../printable.ts'
 import { findCommit, shortId } from '../revisions.ts'
 
 interface MergeArguments {
@@ -90,5 +91,5 @@ async function conclude(context: Context, repo: Repo, message: string | undefine
   await requireMerge(repo, 'merge', (await readCurrentHead(repo)).id)
   const { id, commit, branch } = await commitStaged(repo, { message })
   if (context.json) context.stdout.json({ outcome: 'merged', before: commit.parents[0], after: id, branch: branch ?? null, conflicts: [], written: 0, removed: 0 })
-  else if (!context.quiet) context.stdout.line(`Merged as ${shortId(id)} ${commit.message.split('\n')[0] ?? ''}`)
+  else if (!context.quiet) context.stdout.line(`Merged as ${shortId(id)} ${subjectLine(commit.message)}`)
 }

@@ -8,6 +8,7 @@ import { pathToText } from '../../core/bytes.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { formatAmount } from '../format.ts'
+import { subjectLine } from '../printable.ts'
 import { splitWords } from '../revision-words.ts'
 import { findCommit, pathspecOf, shortId } from '../revisions.ts'
 
@@ -60,7 +61,7 @@ async function unstage(context: Context, repo: Repo, job: { id: Id | undefined; 
 function show(context: Context, report: Awaited<ReturnType<typeof resetTo>>, commit: Awaited<ReturnType<typeof readCommit>>): void {
   if (context.json) context.stdout.json(report)
   else if (!context.quiet) {
-    context.stdout.line(`HEAD is now at ${shortId(report.id)} ${commit.message.split('\n')[0] ?? ''}`)
+    context.stdout.line(`HEAD is now at ${shortId(report.id)} ${subjectLine(commit.message)}`)
     if (report.saved) context.stdout.line('Uncommitted files were replaced; they come back with: dits undo')
   }
 }

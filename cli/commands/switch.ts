@@ -13,6 +13,7 @@ import { listRemotes, setUpstream } from '../../protocol/remotes.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { formatAmount } from '../format.ts'
+import { subjectLine } from '../printable.ts'
 import { findCommit, headName, shortId } from '../revisions.ts'
 
 interface SwitchArguments {
@@ -56,7 +57,7 @@ export async function go(context: Context, repo: Repo, target: { id: Id; head: H
   show(context, await switchTo(repo, target, { force: target.force }), target.create === true)
   if (!context.json && !context.quiet && 'id' in target.head) {
     const { message } = await readCommit(repo, target.id)
-    context.stdout.line(`HEAD is now at ${shortId(target.id)} ${message.split('\n')[0] ?? ''}`)
+    context.stdout.line(`HEAD is now at ${shortId(target.id)} ${subjectLine(message)}`)
   }
 }
 

@@ -5,6 +5,7 @@ import type { Repo } from '../../core/repo.ts'
 import { shortRefName } from '../../core/changing/head.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
+import { subjectLine } from '../printable.ts'
 import { findRevision, nameFilter, shortId } from '../revisions.ts'
 
 interface TagArguments {
@@ -53,7 +54,7 @@ async function list(context: Context, repo: Repo, isWanted: (name: string) => bo
     const message = located?.kind === 'tag' ? decodeTag(await repo.objects.read('tag', id)).message : undefined
     if (context.json) context.stdout.json({ name: shortRefName(name), id, message: message ?? null })
     else if (context.nul) context.stdout.write(`${shortRefName(name)}\0`)
-    else context.stdout.line(context.verbose && message !== undefined ? `${shortRefName(name)}  ${message.split('\n')[0]}` : shortRefName(name))
+    else context.stdout.line(context.verbose && message !== undefined ? `${shortRefName(name)}  ${subjectLine(message)}` : shortRefName(name))
   }
 }
 

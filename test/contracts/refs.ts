@@ -170,6 +170,13 @@ export function refsContract(name: string, open: () => Promise<OpenedRefsStore>)
         })
       }
 
+      for (const full of ['refs/heads/a\u009b2J', 'refs/tags/\u202eb', 'refs/remotes/o/a\u0085']) {
+        it(`makes no ref that no terminal may see: ${JSON.stringify(full)}`, async () => {
+          await expect(refs.move(full, undefined, idOf(1))).rejects.toMatchObject({ code: 'bad-ref-name', message: expect.stringContaining('?') })
+          expect(await refs.read(full)).toBeUndefined()
+        })
+      }
+
       const bad = ['', 'main', 'HEAD', 'refs/heads', 'refs/heads/', 'refs//main', 'refs/heads//a', 'heads/main', 'Refs/heads/a', 'refs/heads/a..b', 'refs/heads/.a', 'refs/heads/a/.b', 'refs/./a', 'refs/../a', 'refs/heads/a.', 'refs/heads/a/', 'refs/heads/a.lock', 'refs/heads/a.lock/b', 'refs/heads/a b', 'refs/heads/a\tb', 'refs/heads/a~1', 'refs/heads/a^', 'refs/heads/a:b', 'refs/heads/a?', 'refs/heads/a*', 'refs/heads/a[b', 'refs/heads/a\\b', 'refs/heads/a@{1}', 'refs/heads/a\x7f', 'refs/heads/a\0', 'refs/heads/\ud800', `refs/heads/${'n'.repeat(1014)}`]
       for (const full of bad) {
         it(`refuses ${JSON.stringify(full.slice(0, 30))}`, async () => {
