@@ -31,7 +31,7 @@ export class RecordReceiver {
   constructor(store: ByteStore, objects: PackedObjects, sessionName: string) {
     this.#objects = objects
     let packs = 0
-    this.#writer = new PackWriter(store, { nextName: () => `${sessionName}-${packs++}` })
+    this.#writer = new PackWriter(store, { nextName: () => `${sessionName}-${packs++}`, piecesWaitingMax: 1 })
   }
 
   /**

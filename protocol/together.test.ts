@@ -77,10 +77,15 @@ describe('at the same time', () => {
     const server = new MemoryServer(synthetic.store)
     const wanted = (await synthetic.reach([id])).size
     setFlagsFromString('--expose-gc')
-    ;(runInNewContext('gc') as () => void)()
+    const collect = runInNewContext('gc') as () => void
+    collect()
     const before = process.memoryUsage()
     let most = 0
+    let looks = 0
     const look = () => {
+      // What is held, and not what nobody has collected yet.
+      if (looks++ % looksPerCollection !== 0) return
+      collect()
       const { heapUsed, arrayBuffers } = process.memoryUsage()
       most = Math.max(most, heapUsed + arrayBuffers - before.heapUsed - before.arrayBuffers)
     }
@@ -91,6 +96,8 @@ describe('at the same time', () => {
     expect(most).toBeLessThan(50 * 10 * 2 ** 20)
   })
 })
+
+const looksPerCollection = 20
 
 /** Clones into a store that counts the objects and forgets them; what is kept of them is their index. */
 async function countAll(server: MemoryServer, id: Id, look: () => void): Promise<number> {

@@ -28,6 +28,7 @@ export class PackWriter {
   private readonly store: ByteStore
   private readonly nextName: () => string
   private readonly recordsMax: number
+  private readonly piecesWaitingMax: number
   private readonly onFinished: (name: string) => void
   private open: OpenPack | undefined
   private readonly finishing = new Set<Promise<void>>()
@@ -36,11 +37,12 @@ export class PackWriter {
 
   constructor(
     store: ByteStore,
-    options: { nextName: () => string; recordsMax?: number; onFinished?: (name: string) => void },
+    options: { nextName: () => string; recordsMax?: number; piecesWaitingMax?: number; onFinished?: (name: string) => void },
   ) {
     this.store = store
     this.nextName = options.nextName
     this.recordsMax = options.recordsMax ?? 1 << 16
+    this.piecesWaitingMax = options.piecesWaitingMax ?? piecesWaitingMax
     this.onFinished = options.onFinished ?? (() => {})
   }
 
@@ -66,7 +68,7 @@ export class PackWriter {
   ready(): Promise<void> | undefined {
     if (this.failure) return Promise.reject(this.failure.error)
     const pack = this.open
-    const lagging = pack && pack.pieces.waiting >= piecesWaitingMax
+    const lagging = pack && pack.pieces.waiting >= this.piecesWaitingMax
     if (!lagging && this.finishing.size <= packsFinishingMax) return undefined
     return this.wait()
   }
@@ -89,7 +91,7 @@ export class PackWriter {
 
   private async wait(): Promise<void> {
     while (!this.failure && this.finishing.size > packsFinishingMax) await Promise.race(this.finishing)
-    while (!this.failure && this.open && this.open.pieces.waiting >= piecesWaitingMax) await this.open.pieces.taken()
+    while (!this.failure && this.open && this.open.pieces.waiting >= this.piecesWaitingMax) await this.open.pieces.taken()
     if (this.failure) throw this.failure.error
   }
 
