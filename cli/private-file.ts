@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, readFile, rename, unlink } from 'node:fs/promises'
+import { mkdir, readFile, rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { DitsError, isErrno } from '../core/errors.ts'
+import { writeDurably } from '../core/store/durable-files.ts'
 import { acquireFileLock } from '../core/store/file-lock.ts'
 
 const lockWaitMs = 10_000
@@ -53,13 +54,7 @@ export async function changePrivateLines<T>(file: string, change: (values: Map<s
 async function replacePrivate(file: string, text: string): Promise<void> {
   const temporary = `${file}.${randomBytes(6).toString('hex')}.new`
   try {
-    const handle = await open(temporary, 'wx', 0o600)
-    try {
-      await handle.writeFile(text)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
+    await writeDurably(temporary, Buffer.from(text), 0o600)
     await rename(temporary, file)
   } catch (error) {
     await unlink(temporary).catch(() => undefined)

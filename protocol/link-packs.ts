@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
-import { copyFile, link, lstat, mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises'
+import { copyFile, lstat, open, readdir, rename, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { blake3Text, DitsError, findRepoRoot, isErrno, withTransfer, type Repo } from '#core'
+import { blake3Text, createFolder, DitsError, findRepoRoot, isErrno, linkIfAbsent, syncFolder, withTransfer, type Repo } from '#core'
 
 /**
  * Packs that several repositories of one machine hold together: further names
@@ -32,7 +32,7 @@ export async function takeSharedPacks(repo: Repo, sharedFolder: string, url: str
  */
 export async function leaveSharedPacks(repo: Repo, sharedFolder: string, url: string): Promise<void> {
   const to = packsFolder(sharedFolder, url)
-  await mkdir(to, { recursive: true })
+  await createFolder(to)
   await linkAll(join(repo.folder, 'packs'), to, undefined)
   for (const name of await readdirIfThere(to)) {
     const file = join(to, name)
@@ -49,8 +49,8 @@ async function takePacks(repo: Repo, from: string, mayCopy: boolean): Promise<vo
   await withTransfer(repo, async () => {
     const temporary = join(repo.folder, 'tmp')
     const to = join(repo.folder, 'packs')
-    await mkdir(to, { recursive: true })
-    await mkdir(temporary, { recursive: true })
+    await createFolder(to)
+    await createFolder(temporary)
     await linkAll(from, to, mayCopy ? temporary : undefined)
     await repo.objects.refresh()
   })
@@ -68,10 +68,10 @@ async function linkAll(from: string, to: string, temporary: string | undefined):
 /** Whether the file is in place now. */
 async function takeOver(file: string, folder: string, name: string, temporary: string | undefined): Promise<boolean> {
   try {
-    await link(file, join(folder, name))
+    // What is there already is the same pack.
+    await linkIfAbsent(file, join(folder, name))
     return true
   } catch (error) {
-    if (isErrno(error, 'EEXIST')) return true
     if (isErrno(error, 'ENOENT')) return false
     if (!isErrno(error, 'EXDEV', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS')) throw error
   }
@@ -107,9 +107,4 @@ async function unlinkIfThere(file: string): Promise<void> {
   } catch (error) {
     if (!isErrno(error, 'ENOENT')) throw error
   }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  await handle.sync().finally(() => handle.close())
 }

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, readFile, unlink } from 'node:fs/promises'
+import { mkdir, readFile, unlink } from 'node:fs/promises'
 import { networkInterfaces, hostname } from 'node:os'
 import { join } from 'node:path'
-import { DitsError, isErrno } from '#core'
+import { DitsError, isErrno, linkIfAbsent, writeDurably } from '#core'
 import type { Certificate } from './certificate.ts'
 import { fingerprintOf } from './fingerprint.ts'
 
@@ -54,18 +54,8 @@ async function createPrivate(folder: string, file: string, text: string): Promis
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`
   try {
-    const handle = await open(temporary, 'wx', 0o600)
-    try {
-      await handle.writeFile(text)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await link(temporary, file)
-    return true
-  } catch (error) {
-    if (isErrno(error, 'EEXIST')) return false
-    throw error
+    await writeDurably(temporary, Buffer.from(text), 0o600)
+    return await linkIfAbsent(temporary, file)
   } finally {
     await unlink(temporary).catch(() => undefined)
   }

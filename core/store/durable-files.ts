@@ -10,10 +10,10 @@ const flushBytes = 8 * 1024 * 1024
 /**
  * Writes `body` to a new file at `path` and forces it to disk. Throws
  * `store-io` where the file system fails, and what the body throws; the file
- * is removed then.
+ * is removed then. `mode` says who may read it, where not everybody may.
  */
-export async function writeDurably(path: string, body: Uint8Array | AsyncIterable<Uint8Array>): Promise<void> {
-  const handle = await withStoreErrors('create', path, open(path, 'wx'))
+export async function writeDurably(path: string, body: Uint8Array | AsyncIterable<Uint8Array>, mode?: number): Promise<void> {
+  const handle = await withStoreErrors('create', path, open(path, 'wx', mode))
   const file = new FileWriter(path, handle)
   try {
     if (body instanceof Uint8Array) await file.writeNow(body)
