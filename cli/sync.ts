@@ -28,7 +28,7 @@ export async function fetchFrom(context: Context, repo: Repo, remote: Remote, op
     const report = await fetchRemote(repo, session, remote.name, {
       tags: true,
       prune: false,
-      ...(remote.filter !== undefined && { wantsContent: () => false }),
+      ...(remote.filter !== undefined && { wantsContent: 'none' as const }),
       onProgress: ({ bytes }) => progress.show(bytes),
       ...options,
     })

@@ -1,4 +1,4 @@
-import { changeShallow, decodeCommit, DitsError, isAncestor, newSessionName, readCommit, trackingName, withLock, withTransfer, type BytePath, type Id, type Repo } from '#core'
+import { changeShallow, decodeCommit, DitsError, isAncestor, newSessionName, readCommit, trackingName, withLock, withTransfer, type Id, type Repo } from '#core'
 import { fetchCommits, type FetchOptions, type FetchReport, type FetchTarget } from './fetch.ts'
 import { havesMax } from './limits.ts'
 import type { RemoteRefs, RemoteSession } from './remote-session.ts'
@@ -13,7 +13,7 @@ export interface FetchRemoteOptions {
   depth?: number | undefined
   /** How much of the history that was left behind earlier is brought now: so many commits, or all of it. */
   deepen?: number | 'all' | undefined
-  wantsContent?: ((path: BytePath, size: number) => boolean) | undefined
+  wantsContent?: FetchOptions['wantsContent']
   onProgress?: (progress: { objects: number; bytes: number }) => void
 }
 

@@ -70,10 +70,7 @@ export async function fetchCommits(session: RemoteSession, target: FetchTarget, 
 export async function fetchObjects(session: RemoteSession, target: FetchTarget, ids: readonly Id[], onBytes?: (bytes: number) => void): Promise<Id[]> {
   const receiver = new RecordReceiver(target.store, target.objects, target.newSessionName())
   try {
-    const asking = new Asking(session, receiver, onBytes)
-    for (const id of ids) await asking.ask(id)
-    await asking.finish()
-    return asking.absent
+    return (await askAll(session, receiver, ids, onBytes)).absent
   } finally {
     await receiver.finish()
   }
@@ -116,7 +113,7 @@ class Fetch {
       if (depth > tagDepthMax) throw violation('tags that name tags without end')
       const absent: Id[] = []
       for (const id of open) if (!(await this.#objects.has(id))) absent.push(id)
-      if (absent.length > 0) await receiveAll(this.#session, this.#receiver, absent, () => this.#count())
+      refuseAbsent(await askAll(this.#session, this.#receiver, absent, () => this.#count()))
       await this.#receiver.finish()
       const next: Id[] = []
       for (const id of open) {
@@ -246,9 +243,9 @@ function refuseAbsent({ absent }: Asking): void {
   })
 }
 
-async function receiveAll(session: RemoteSession, receiver: RecordReceiver, ids: readonly Id[], onBytes?: (bytes: number) => void): Promise<void> {
+async function askAll(session: RemoteSession, receiver: RecordReceiver, ids: readonly Id[], onBytes?: (bytes: number) => void): Promise<Asking> {
   const asking = new Asking(session, receiver, onBytes)
   for (const id of ids) await asking.ask(id)
   await asking.finish()
-  refuseAbsent(asking)
+  return asking
 }

@@ -1,4 +1,4 @@
-import { decodeTag, DitsError, type Id, type ObjectKind, type PackedObjects } from '#core'
+import { decodeTag, DitsError, recordHeaderBytes, type Id, type ObjectKind, type PackedObjects } from '#core'
 import { filterBytes, type IdFilter } from './bloom.ts'
 import { Difference, type Needed } from './difference.ts'
 import { bitAt } from './held.ts'
@@ -115,7 +115,7 @@ class Push {
     const isHeld = await this.#whichAreHeld(part)
     const items: ToSend[] = []
     for (const [i, { kind, id, located }] of part.entries()) {
-      if (isHeld(i)) this.report.bytesSaved += located ? located.stored + recordOverhead : 0
+      if (isHeld(i)) this.report.bytesSaved += located ? located.stored + recordHeaderBytes : 0
       else items.push({ id, located: located ?? (await this.#locate(kind, id)) })
     }
     if (items.length > 0) await this.#send(items)
@@ -150,7 +150,7 @@ class Push {
   }
 
   async #send(items: ToSend[]): Promise<void> {
-    const total = items.reduce((sum, { located }) => sum + located.stored + recordOverhead, 0)
+    const total = items.reduce((sum, { located }) => sum + located.stored + recordHeaderBytes, 0)
     this.report.objectsSent += items.length
     if (this.#options.dryRun) {
       this.report.bytesSent += total
@@ -175,8 +175,6 @@ class Push {
   }
 }
 
-/** Bytes of a record beside its payload. */
-const recordOverhead = 48
 /** What a filter claims is confirmed by short ids where it is not more than this part of what was looked for. */
 const confirmedShareMax = 0.25
 
