@@ -1,17 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { blake3, hasCode, markReachable, PackedObjects, type Id } from '#core'
+import { hasCode, markReachable, PackedObjects, type Id } from '#core'
 import { TestRepo } from '../core/repo.fixture.ts'
+import { seedFrom } from '../fixtures/noise.ts'
+import { createRandom } from '../fixtures/random.ts'
 import { fetchBranch, MemoryServer, openSession, pushBranch } from './sync.fixture.ts'
 
 /** Bytes that do not compress and are the same in every run. */
 function media(bytes: number, seed: string): Uint8Array {
-  const out = Buffer.alloc(bytes)
-  let block = blake3(Buffer.from(seed))
-  for (let at = 0; at < bytes; at += 32) {
-    out.set(block.subarray(0, Math.min(32, bytes - at)), at)
-    block = blake3(block)
-  }
-  return out
+  return createRandom(seedFrom(seed)).bytes(bytes)
 }
 
 /** Everything that a ref of a store reaches is there, by reading it. */

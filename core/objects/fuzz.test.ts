@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createRandom, type Random } from '../../fixtures/random.ts'
+import { broken } from '../../fixtures/broken.ts'
+import { createRandom } from '../../fixtures/random.ts'
 import { hasCode } from '../errors.ts'
 import { decodeListNode } from './chunk-list.ts'
 import { decodeCommit, encodeCommit, type Person } from './commit.ts'
@@ -56,35 +57,6 @@ describe.each(decoders)('the decoder of a $what', ({ samples, again }) => {
     })
   })
 })
-
-/** One to three flipped bits, overwritten integers, cuts, doublings and insertions. */
-function broken(random: Random, sample: Uint8Array): Buffer {
-  let bytes = Buffer.from(sample)
-  for (let edits = 1 + random.below(3); edits > 0; edits--) {
-    // Most of what decides about an object lies near its start.
-    const at = random.below(random.below(2) ? bytes.length : Math.min(bytes.length, 64))
-    switch (random.below(6)) {
-      case 0:
-        bytes = bytes.subarray(0, at)
-        break
-      case 1:
-        bytes = Buffer.concat([bytes.subarray(0, at), random.bytes(1 + random.below(40)), bytes.subarray(at)])
-        break
-      case 2:
-        bytes = Buffer.concat([bytes, bytes.subarray(at)])
-        break
-      case 3:
-        random.bytes(8).copy(bytes, at)
-        break
-      case 4:
-        bytes.fill(random.pick([0, 1, 0x7f, 0x80, 0xff]), at, Math.min(bytes.length, at + 1 + random.below(8)))
-        break
-      default:
-        bytes[at] = (bytes[at] ?? 0) ^ (1 << random.below(8))
-    }
-  }
-  return bytes
-}
 
 function treeAgain(bytes: Uint8Array): Uint8Array {
   const node = decodeTreeNode(bytes)

@@ -16,6 +16,7 @@ import { createRefs } from '../../core/refs/refs.ts'
 import { MemoryStore } from '../../core/store/memory-store.ts'
 import { IndexBuilder } from '../../core/worktree/index-builder.ts'
 import { decodeIndex } from '../../core/worktree/index-file.ts'
+import { broken } from '../../fixtures/broken.ts'
 import { createRandom, type Random } from '../../fixtures/random.ts'
 
 /**
@@ -95,38 +96,6 @@ async function expectAnswer(use: () => unknown, codes: readonly string[], when: 
     if (!(error instanceof DitsError)) throw new Error(`${when}: ${error instanceof Error ? error.stack : String(error)}`, { cause: error })
     expect(codes, when).toContain(error.code)
   }
-}
-
-/** One to three flipped bits, overwritten integers, cuts, doublings and insertions. */
-function broken(random: Random, sample: Buffer): Buffer {
-  let bytes = Buffer.from(sample)
-  for (let edits = 1 + random.below(3); edits > 0 && bytes.length > 0; edits--) {
-    const at = random.below(random.below(2) ? bytes.length : Math.min(bytes.length, 100))
-    switch (random.below(7)) {
-      case 0:
-        bytes = bytes.subarray(0, at)
-        break
-      case 1:
-        bytes = Buffer.concat([bytes.subarray(0, at), random.bytes(1 + random.below(40)), bytes.subarray(at)])
-        break
-      case 2:
-        bytes = Buffer.concat([bytes, bytes.subarray(at)])
-        break
-      case 3:
-        random.bytes(8).copy(bytes, at)
-        break
-      case 4:
-        bytes.fill(random.pick([0, 1, 0x7f, 0x80, 0xff]), at, Math.min(bytes.length, at + 1 + random.below(8)))
-        break
-      case 5:
-        // Moves a piece elsewhere: what was right in one place stands in another.
-        bytes.copy(bytes, at, random.below(bytes.length), Math.min(bytes.length, at + 4 + random.below(64)))
-        break
-      default:
-        bytes[at]! ^= 1 << random.below(8)
-    }
-  }
-  return Buffer.from(bytes)
 }
 
 /** The plain BLAKE3 of everything before it, at the end. */

@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { blake3 } from '#core'
+import { seedFrom } from '../../fixtures/noise.ts'
+import { createRandom } from '../../fixtures/random.ts'
 import { runDits, type RunResult } from '../serve-process.ts'
 
 /** People at work, each with a home folder of their own, which is also where their clones lie. */
@@ -49,11 +50,5 @@ export class People {
 
 /** Bytes that do not compress and are the same in every run. */
 export function media(bytes: number, seed: string): Uint8Array {
-  const out = Buffer.alloc(bytes)
-  let block = blake3(Buffer.from(seed))
-  for (let at = 0; at < bytes; at += 32) {
-    out.set(block.subarray(0, Math.min(32, bytes - at)), at)
-    block = blake3(block)
-  }
-  return out
+  return createRandom(seedFrom(seed)).bytes(bytes)
 }
