@@ -35,19 +35,20 @@ export class RecordReceiver {
   }
 
   /**
-   * Takes a piece, which is free again when this resolves. Throws
-   * `protocol-violation` where it is no record, one that lies, or one that
-   * `accepts`, which is asked as soon as its header is there, refuses.
+   * Takes a piece, which is free again at once. Where storing lags behind,
+   * answers what to wait for before the next one, which keeps memory bounded.
+   * Throws `protocol-violation` where it is no record, one that lies, or one
+   * that `accepts`, which is asked as soon as its header is there, refuses.
    */
-  async push(piece: Uint8Array, accepts?: Accepts): Promise<void> {
+  push(piece: Uint8Array, accepts?: Accepts): Promise<void> | undefined {
     this.counts.bytes += piece.length
     for (let at = 0; at < piece.length; ) {
       at += this.#record ? this.#fill(this.#record, piece, at) : this.#fillHead(piece, at, accepts)
       if (!this.#record || this.#record.filled < this.#record.bytes.length) continue
       this.#store(this.#record)
       this.#record = undefined
-      await this.#writer.ready()
     }
+    return this.#writer.ready()
   }
 
   /** Makes what was received so far durable and readable. Throws what storing throws. */

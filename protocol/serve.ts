@@ -1,6 +1,7 @@
 import { DitsError, salvagePacks, type Id } from '#core'
 import { clipText, readArray, readBytes, readCount, readText, unpackIds } from './fields.ts'
-import { FrameStream, inTime, violation, type Message } from './frames.ts'
+import { FrameStream, violation, type Message } from './frames.ts'
+import { inTime } from './in-time.ts'
 import { filterOfAll, heldBits } from './held.ts'
 import type { Host, HostedRepository } from './host.ts'
 import { greetingMs, idleMs, idsPerMessageMax, prefixesMax, protocolVersion, refsPerMessageMax, shortIdBytes, shortIdsPerMessageMax, silenceMs } from './limits.ts'
@@ -212,7 +213,8 @@ class Session {
           receiver.assertWhole()
           break
         }
-        await receiver.push(frame.data)
+        const waiting = receiver.push(frame.data)
+        if (waiting) await waiting
       }
     } finally {
       await receiver.finish()

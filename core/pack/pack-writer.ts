@@ -82,9 +82,7 @@ export class PackWriter {
   /** Where the store lags behind, a promise to wait for; rejects where a write failed. */
   ready(): Promise<void> | undefined {
     if (this.failure) return Promise.reject(this.failure.error)
-    const pack = this.open
-    const lagging = pack && pack.pieces.waiting >= this.piecesWaitingMax
-    if (!lagging && this.finishing.size <= packsFinishingMax) return undefined
+    if (!this.isLagging && this.finishing.size <= packsFinishingMax) return undefined
     return this.wait()
   }
 
@@ -105,6 +103,11 @@ export class PackWriter {
     while (this.finishing.size > 0) await Promise.race(this.finishing)
   }
 
+  /** Whether pieces wait that the store knows of. */
+  private get isLagging(): boolean {
+    return this.open !== undefined && this.open.isBegun && this.open.pieces.waiting >= this.piecesWaitingMax
+  }
+
   private appended(pack: OpenPack): void {
     // The store hears of a pack once there is a piece of it, so that a few objects that are never finished cost nothing.
     if (!pack.isBegun && pack.pieces.waiting > 0) this.begin(pack)
@@ -113,7 +116,7 @@ export class PackWriter {
 
   private async wait(): Promise<void> {
     while (!this.failure && this.finishing.size > packsFinishingMax) await Promise.race(this.finishing)
-    while (!this.failure && this.open && this.open.pieces.waiting >= this.piecesWaitingMax) await this.open.pieces.taken()
+    while (!this.failure && this.isLagging) await this.open!.pieces.taken()
     if (this.failure) throw this.failure.error
   }
 
