@@ -44,13 +44,15 @@ def push(wire, refs, count, folder, branch, way):
     keys = list(objects.held)
     known = {'held': ask_held, 'filter': lambda w, k: ask_filter(w, k, count), 'blind': lambda w, k: k}[way](wire, keys)
     rest = [key for key in keys if key not in known]
+    # What is missing is found by its id: of a tag's value the server does not know the kind.
+    by_id = {key[1]: key for key in keys}
     rounds, sent = 0, set()
     while True:
         stored = store_and_move(wire, objects, rest, [branch, before, after])
         sent.update(rest)
         message, _ = wire.answer('missing', 'moved')
         if message[0] == 'moved': break
-        rest = [(row[0], row[1:]) for row in split(message[1], 33)]
+        rest = [by_id[row[1:]] for row in split(message[1], 33)]
         need(rest and not sent.intersection(rest), 'missed twice')
         rounds += 1
     name, code, text = message[1][0]

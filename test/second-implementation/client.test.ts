@@ -105,6 +105,9 @@ describe('a client that was written from PROTOCOL.md alone, at a dits serve', { 
     // The commit, the root, the folder, the manifest, and its three chunks: each is missed once what names it has come.
     expect(third).toMatchObject({ code: '', sent: { commit: 1, chunk: 3, manifest: 1 }, rounds: 5 })
 
+    // A tag that names the commit of nothing that is there: the server takes it for one until it has come.
+    expect(ask('studio/film', 'push', people.at('folder'), 'refs/tags/v1', 'blind')).toMatchObject({ code: '', sent: { commit: 1 }, rounds: 1 })
+
     await people.must('bob', `clone -q ${url} film`)
     expectSame('bob/film')
     expect((await people.json('bob', '-C film fsck --full')).exitCode).toBe(0)
