@@ -2,6 +2,9 @@ import { hashObject, idFromBytes, limits, openRecord, PackWriter, readRecordHead
 import { ByteQueue } from './byte-queue.ts'
 import { violation } from './frames.ts'
 
+/** What is handed to the store on a slow line, so that a killed process has lost little more than that. */
+const eagerBytes = 256 * 1024
+
 /** What was received. */
 export interface ReceivedCounts {
   objects: number
@@ -31,7 +34,7 @@ export class RecordReceiver {
   constructor(store: ByteStore, objects: PackedObjects, sessionName: string) {
     this.#objects = objects
     let packs = 0
-    this.#writer = new PackWriter(store, { nextName: () => `${sessionName}-${packs++}`, piecesWaitingMax: 1 })
+    this.#writer = new PackWriter(store, { nextName: () => `${sessionName}-${packs++}`, piecesWaitingMax: 1, eagerBytes })
   }
 
   /**
