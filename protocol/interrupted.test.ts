@@ -171,10 +171,11 @@ describe('a transfer that is cut again and again', () => {
   })
 })
 
-/** A connection whose streams pass so many bytes on and then nothing any more, without a word, as where a cable was pulled. */
-function hangingConnection(server: MemoryServer, bytes: number): { connection: Connection; hangs: Promise<void> } {
+/** A connection whose streams pass so many bytes on and then, without a word, nothing until `goOn` is called, as where a cable is pulled. */
+function hangingConnection(server: MemoryServer, bytes: number): { connection: Connection; hangs: Promise<void>; goOn(): void } {
   const inner = server.connect()
   const { promise: hangs, resolve } = Promise.withResolvers<void>()
+  const { promise: isBack, resolve: goOn } = Promise.withResolvers<void>()
   let left = bytes
   const openStream = async (): Promise<ByteStream> => {
     const stream = await inner.openStream()
@@ -184,11 +185,12 @@ function hangingConnection(server: MemoryServer, bytes: number): { connection: C
       if (before.length > 0) await stream.write(before)
       if (left > 0) return
       resolve()
-      await new Promise(() => {})
+      await isBack
+      if (before.length < piece.length) await stream.write(piece.subarray(before.length))
     }
     return { read: () => stream.read(), write, end: () => stream.end(), abort: (reason) => stream.abort(reason) }
   }
-  return { connection: { ...inner, openStream }, hangs }
+  return { connection: { ...inner, openStream }, hangs, goOn }
 }
 
 describe('a push whose line broke without a sign', () => {
@@ -210,6 +212,25 @@ describe('a push whose line broke without a sign', () => {
       expect(cutAt + bytesSent - bytes, `seed ${seed}`).toBeLessThan(2 * streamBufferBytesMax)
       await second.close()
       await connection.close()
+    })
+  })
+
+  it('ends whole all the same where the line comes back', async () => {
+    await forSeeds(3, async (random) => {
+      const { synthetic, id, bytes } = await largeHistory(random)
+      const server = new MemoryServer()
+      const { connection, hangs, goOn } = hangingConnection(server, Math.round(bytes * (0.3 + 0.6 * random.next())))
+      const first = await openSession(connection)
+      const remote = await first.refs()
+      const pushing = push(first, synthetic.objects, remote, [{ name: 'refs/heads/main', before: undefined, after: id }])
+      await hangs
+      const second = await openSession(server.connect())
+      expect((await second.refs()).objects).toBeGreaterThan(100)
+      await second.close()
+      goOn()
+      expect((await pushing).results[0]!.code).toBe('')
+      await first.close()
+      await assertWhole(await PackedObjects.open(server.store), id)
     })
   })
 

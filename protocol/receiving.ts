@@ -33,6 +33,6 @@ export async function settleReceiving(store: ByteStore, user: string): Promise<v
     const { bytes } = receiving.receiver.counts
     if (receiving.user !== user || bytes - receiving.settledBytes < settleBytesMin) continue
     receiving.settledBytes = bytes
-    await receiving.receiver.finish().catch(() => {})
+    await receiving.receiver.settle().catch(() => {})
   }
 }
