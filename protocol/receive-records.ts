@@ -2,7 +2,7 @@ import { hashObject, idFromBytes, limits, openRecord, PackWriter, readRecordHead
 import { violation } from './frames.ts'
 
 /** What is handed to the store on a slow line, so that a killed process has lost little more than that. */
-const eagerBytes = 256 * 1024
+const eagerBytes = 512 * 1024
 
 /** What was received. */
 export interface ReceivedCounts {

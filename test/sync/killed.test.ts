@@ -13,7 +13,7 @@ import { People } from './people.fixture.ts'
  * what was sent in all. It is as slow as a good line, so that what waits in
  * the system's memory is what would be on its way, and not most of the content.
  */
-const files: Readonly<Record<string, number>> = { 'shots/a.mov': 60_000_000, 'shots/b.mov': 18_000_000, 'grade/c.exr': 9_000_000, 'notes.txt': 3_000_000 }
+const files: Readonly<Record<string, number>> = { 'shots/a.mov': 48_000_000, 'shots/b.mov': 14_000_000, 'grade/c.exr': 7_000_000, 'notes.txt': 3_000_000 }
 const contentBytes = Object.values(files).reduce((sum, bytes) => sum + bytes, 0)
 const bytesPerSecond = 10_000_000
 /** Of what passes in all, with greetings, questions and TLS in both directions. */
