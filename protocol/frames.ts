@@ -45,7 +45,7 @@ export class FrameStream {
   readonly #now: () => number
   readonly #silenceMs: number
   readonly #isServer: boolean
-  /** How long the other side may still be waited for: what it sends adds to it. */
+  /** How long the other side may still be waited for, from a question on: what it sends adds to it. */
   #patienceMs: number
   readonly #readTimer = new WaitTimer()
   readonly #writeTimer = new WaitTimer()
@@ -183,6 +183,16 @@ export class FrameStream {
     }
   }
 
+  /**
+   * Who asks anew, or is asked anew, is patient anew: what earlier answers took
+   * says nothing of this one, and many short ones would never make up for it.
+   */
+  #beginWait(isIdle: boolean): void {
+    if (isIdle || (this.#sentSinceRead && !this.#isServer)) this.#patienceMs = this.#silenceMs
+    if (this.#sentSinceRead) this.counts.rounds++
+    this.#sentSinceRead = false
+  }
+
   async #need(length: number): Promise<void> {
     if (!(await this.#fill(length))) throw cutShort()
   }
@@ -190,8 +200,7 @@ export class FrameStream {
   /** Reads until so many bytes are there; false where the stream ended before the first. With `idleMs` the other side is not due to send. */
   async #fill(length: number, idleMs?: number): Promise<boolean> {
     while (this.#arrived.length < length) {
-      if (this.#sentSinceRead) this.counts.rounds++
-      this.#sentSinceRead = false
+      this.#beginWait(idleMs !== undefined)
       if (idleMs === undefined && this.#patienceMs <= 0) throw silent()
       const since = this.#now()
       const bytes = await this.#readTimer.wait(this.#stream.read(), idleMs ?? this.#patienceMs)

@@ -1,6 +1,9 @@
 import { hashObject, idFromBytes, limits, openRecord, PackWriter, readRecordHeader, recordCheckHolds, recordHeaderBytes, type ByteStore, type Id, type ObjectKind, type PackedObjects, type RecordHeader } from '#core'
 import { violation } from './frames.ts'
 
+/** What is handed to the store on a slow line, so that a killed process has lost little more than that. */
+const eagerBytes = 512 * 1024
+
 /** What was received. */
 export interface ReceivedCounts {
   objects: number
@@ -31,7 +34,7 @@ export class RecordReceiver {
   constructor(store: ByteStore, objects: PackedObjects, sessionName: string) {
     this.#objects = objects
     let packs = 0
-    this.#writer = new PackWriter(store, { nextName: () => `${sessionName}-${packs++}`, piecesWaitingMax: 1 })
+    this.#writer = new PackWriter(store, { nextName: () => `${sessionName}-${packs++}`, piecesWaitingMax: 1, eagerBytes })
   }
 
   /**
@@ -56,6 +59,19 @@ export class RecordReceiver {
     this.#record = undefined
     this.#headFilled = 0
     await this.#writer.finish()
+    await this.#objects.packs.refresh()
+  }
+
+  /** Makes the whole records so far durable and readable, and goes on with the one that is on its way. Throws what storing throws. */
+  async settle(): Promise<void> {
+    const record = this.#record
+    const begun = record && Buffer.from(record.bytes.subarray(0, record.filled))
+    const stored = this.#writer.finish()
+    if (record && begun) {
+      record.bytes = this.#writer.reserve(record.bytes.length)
+      record.bytes.set(begun)
+    }
+    await stored
     await this.#objects.packs.refresh()
   }
 

@@ -56,14 +56,14 @@ async function missingBelow(repository: HostedRepository, moves: readonly RefMov
 async function commitOf({ objects }: HostedRepository, name: string, id: Id, missing: ObjectRef[]): Promise<Id | undefined> {
   const isTag = name.startsWith('refs/tags/')
   let at = id
-  for (let depth = 0; depth < tagDepthMax; depth++) {
+  for (let depth = 0; ; depth++) {
     const kind = (await locateHere(objects, at))?.kind
     if (kind === 'commit') return at
     if (kind === undefined) {
       missing.push({ kind: isTag ? 'tag' : 'commit', id: at })
       return undefined
     }
-    if (kind !== 'tag' || !isTag) break
+    if (kind !== 'tag' || !isTag || depth === tagDepthMax) break
     at = decodeTag(await objects.read('tag', at)).target
   }
   throw new DitsError('bad-ref-target', `'${name}' cannot be at '${id}', which leads to no commit`)

@@ -29,6 +29,8 @@ export class PackWriter {
   private readonly nextName: () => string
   private readonly recordsMax: number
   private readonly piecesWaitingMax: number
+  /** Where so much of a piece is there and the store waits for it, the store gets it: who is killed then has lost little. */
+  private readonly eagerBytes: number
   private readonly onFinished: (name: string) => void
   private open: OpenPack | undefined
   private readonly finishing = new Set<Promise<void>>()
@@ -37,12 +39,13 @@ export class PackWriter {
 
   constructor(
     store: ByteStore,
-    options: { nextName: () => string; recordsMax?: number; piecesWaitingMax?: number; onFinished?: (name: string) => void },
+    options: { nextName: () => string; recordsMax?: number; piecesWaitingMax?: number; eagerBytes?: number; onFinished?: (name: string) => void },
   ) {
     this.store = store
     this.nextName = options.nextName
     this.recordsMax = options.recordsMax ?? 1 << 16
     this.piecesWaitingMax = options.piecesWaitingMax ?? piecesWaitingMax
+    this.eagerBytes = options.eagerBytes ?? pieceBytes
     this.onFinished = options.onFinished ?? (() => {})
   }
 
@@ -109,6 +112,7 @@ export class PackWriter {
   }
 
   private appended(pack: OpenPack): void {
+    pack.feed(this.eagerBytes)
     // The store hears of a pack once there is a piece of it, so that a few objects that are never finished cost nothing.
     if (!pack.isBegun && pack.pieces.waiting > 0) this.begin(pack)
     if (pack.length >= packBytesTarget || pack.index.count >= this.recordsMax) this.closePack()
@@ -199,6 +203,11 @@ class OpenPack {
     if (this.filled === this.piece.length) this.pushPiece()
   }
 
+  /** Hands over what there is, where that is so much and the store waits for more. */
+  feed(bytes: number): void {
+    if (this.filled >= bytes && !this.pieces.isBusy) this.pushPiece()
+  }
+
   end(): void {
     if (this.filled > 0) this.pieces.push(this.piece.subarray(0, this.filled))
     this.pieces.end()
@@ -215,6 +224,7 @@ class OpenPack {
 class PieceQueue implements AsyncIterable<Uint8Array> {
   private readonly queue: Buffer[] = []
   private readonly pool: Buffer[]
+  private isTaken = false
   private ended = false
   private abandoned = false
   private failure: { error: unknown } | undefined
@@ -223,6 +233,11 @@ class PieceQueue implements AsyncIterable<Uint8Array> {
 
   constructor(pool: Buffer[]) {
     this.pool = pool
+  }
+
+  /** Whether the store is at work on a piece, or has one to go on with. */
+  get isBusy(): boolean {
+    return this.queue.length > 0 || this.isTaken
   }
 
   get waiting(): number {
@@ -269,7 +284,9 @@ class PieceQueue implements AsyncIterable<Uint8Array> {
       const piece = this.queue.shift()
       if (piece) {
         this.wakeWriter?.()
+        this.isTaken = true
         yield piece
+        this.isTaken = false
         if (piece.buffer.byteLength === pieceBytes) this.pool.push(Buffer.from(piece.buffer))
       } else if (this.ended) return
       else await new Promise<void>((resolve) => (this.wakeReader = resolve))
