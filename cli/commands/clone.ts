@@ -7,6 +7,7 @@ import { formatFilter, parseFilter } from '../../core/ghosts/filter.ts'
 import type { Id } from '../../core/objects/id.ts'
 import { trackingName } from '../../core/refs/upstream.ts'
 import { closeRepo, findRepoRoot, initRepo, openRepo, type Repo } from '../../core/repo.ts'
+import type { FetchRemoteOptions } from '../../protocol/fetch-remote.ts'
 import { addRemote, findRemote, setUpstream, type Remote } from '../../protocol/remotes.ts'
 import { linkPacksOf } from '../../protocol/link-packs.ts'
 import { UsageError } from '../arguments.ts'
@@ -53,7 +54,7 @@ With --json: {root, branch, head, objects, bytesReceived, bytesSent, rounds, wri
       .option('branch', { alias: 'b', type: 'string', describe: 'the branch to work on (default: as there)' })
       .option('origin', { alias: 'o', type: 'string', default: 'origin', describe: 'what to call the remote' })
       .option('filter', { type: 'string', describe: "leave content behind until it is needed: none, size:10M, or path:'Level_3/**'" })
-      .option('depth', { type: 'number', describe: 'only so many commits of each branch' })
+      .option('depth', { type: 'number', describe: 'only so many commits of the one branch, and the tags that lead to them' })
       .option('reference', { type: 'string', describe: 'take what this repository on the same disk has, instead of fetching it' })
       .option('checkout', { type: 'boolean', default: true, describe: '--no-checkout: write no files' }),
 
@@ -66,7 +67,7 @@ With --json: {root, branch, head, objects, bytesReceived, bytesSent, rounds, wri
       const address = parseRemoteUrl(remote.url, context.cwd)
       if (args.reference !== undefined) await linkPacksOf(repo, resolve(context.cwd, args.reference))
       if (address.kind === 'path' && args.filter === undefined && depth === undefined) await linkPacksOf(repo, address.folder)
-      const fetched = await fetchFrom(context, repo, remote, { depth })
+      const fetched = await fetchFrom(context, repo, remote, { depth, branches: branchesToFetch(args) })
       const done = await goToBranch(repo, remote, fetched, args)
       show(context, repo, fetched, done)
     } catch (error) {
@@ -137,6 +138,12 @@ function readFilter(text: string | undefined): string | undefined {
 function readDepth(depth: number | undefined): number | undefined {
   if (depth === undefined || (Number.isSafeInteger(depth) && depth > 0 && depth < 2 ** 31)) return depth
   throw new UsageError('--depth is a number of commits, from 1 on')
+}
+
+/** All branches; with --depth only the one that is worked on. */
+function branchesToFetch({ depth, branch }: CloneArguments): FetchRemoteOptions['branches'] {
+  if (depth === undefined) return undefined
+  return branch === undefined ? 'head' : [`refs/heads/${branch}`]
 }
 
 async function removeNew(root: string): Promise<void> {
