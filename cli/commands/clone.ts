@@ -16,6 +16,7 @@ import { parseRemoteUrl, type RemoteAddress } from '../connect.ts'
 import type { Context } from '../context.ts'
 import { formatAmount } from '../format.ts'
 import { describeWorld, withRemoteContent } from '../open-repo.ts'
+import type { ContentTraffic } from '../remote-content.ts'
 import { fetchFrom, type Fetched } from '../sync.ts'
 import { transferSummary } from '../transfer-text.ts'
 import { normalAddress } from './remote.ts'
@@ -62,14 +63,15 @@ With --json: {root, branch, head, objects, bytesReceived, bytesSent, rounds, wri
     const depth = readDepth(args.depth)
     const root = resolve(context.cwd, args.directory ?? defaultDirectory(context, args.url))
     checkSource(parseRemoteUrl(args.url, context.cwd), root)
-    const { repo, remote, isNew } = await prepare(context, root, { name: args.origin, url: normalAddress(context, args.url), filter: readFilter(args.filter) })
+    const traffic: ContentTraffic = { objects: 0, sessions: [] }
+    const { repo, remote, isNew } = await prepare(context, root, traffic, { name: args.origin, url: normalAddress(context, args.url), filter: readFilter(args.filter) })
     try {
       const address = parseRemoteUrl(remote.url, context.cwd)
       if (args.reference !== undefined) await linkPacksOf(repo, resolve(context.cwd, args.reference))
       if (address.kind === 'path' && args.filter === undefined && depth === undefined) await linkPacksOf(repo, address.folder)
       const fetched = await fetchFrom(context, repo, remote, { depth, branches: branchesToFetch(args) })
       const done = await goToBranch(repo, remote, fetched, args)
-      show(context, repo, fetched, done)
+      show(context, repo, withTraffic(fetched, traffic), done)
     } catch (error) {
       // What arrived stays, for the same command to go on with; where nothing did, nothing is left.
       if (isNew && repo.objects.packs.names.length === 0) await removeNew(root)
@@ -96,7 +98,7 @@ function checkSource(address: RemoteAddress, root: string): void {
 }
 
 /** A new repository with its remote; or the one that an earlier clone of the same began. */
-async function prepare(context: Context, root: string, wanted: { name: string; url: string; filter: string | undefined }): Promise<{ repo: Repo; remote: Remote; isNew: boolean }> {
+async function prepare(context: Context, root: string, traffic: ContentTraffic, wanted: { name: string; url: string; filter: string | undefined }): Promise<{ repo: Repo; remote: Remote; isNew: boolean }> {
   const env = await describeWorld(context)
   await mkdir(root, { recursive: true })
   const held = await readdir(root)
@@ -107,7 +109,7 @@ async function prepare(context: Context, root: string, wanted: { name: string; u
     await addRemote(made, wanted)
     await closeRepo(made)
   } else await closeRepo(again)
-  const repo = await withRemoteContent(context, (withContent) => openRepo(root, withContent))
+  const repo = await withRemoteContent(context, (withContent) => openRepo(root, withContent), traffic)
   return { repo, remote: findRemote(repo.config, wanted.name)!, isNew: !again }
 }
 
@@ -179,6 +181,17 @@ async function goToBranch(repo: Repo, remote: Remote, fetched: Fetched, args: Cl
   }
   const { written, ghosts } = await resetTo(repo, id, 'hard')
   return { branch, id, written, ghosts }
+}
+
+/** What was fetched, with the content that came while files were written. */
+function withTraffic(fetched: Fetched, { objects, sessions }: ContentTraffic): Fetched {
+  const counts = { ...fetched.counts }
+  for (const session of sessions) {
+    counts.bytesIn += session.counts.bytesIn
+    counts.bytesOut += session.counts.bytesOut
+    counts.rounds += session.counts.rounds
+  }
+  return { ...fetched, objects: fetched.objects + objects, counts }
 }
 
 function show(context: Context, repo: Repo, fetched: Fetched, done: Done): void {

@@ -133,6 +133,14 @@ describe('a clone without content', { timeout: 180_000 }, () => {
     expect((await people.json('bob', '-C ghosts fsck --full')).exitCode).toBe(0)
     expect(server.log()).not.toMatch(/connection-lost/)
   })
+
+  it('counts what comes while its files are written', async () => {
+    await share('counted')
+    const { value } = await people.json('bob', `clone --filter=path:shots/** ${url} counted`)
+    expect(value).toMatchObject({ written: 1, ghosts: 1 })
+    expect(value['bytesReceived']).toBeGreaterThan(clip.length)
+    expect(value['objects']).toBeGreaterThan(clip.length / 300_000)
+  })
 })
 
 describe('the second clone on a machine', { timeout: 180_000 }, () => {
