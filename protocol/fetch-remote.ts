@@ -49,9 +49,10 @@ export const syncedPrefixes: readonly string[] = ['refs/heads/', 'refs/tags/']
  * `refs/remotes/NAME/` and `refs/tags/`, which say how it is there and so are
  * nothing that undo could take back. A tag that is something else here is kept. Working goes on meanwhile. The
  * session was asked for `syncedPrefixes` with its greeting. Throws
- * `unknown-branch`, `transfer-running`, and what `fetchCommits` throws.
+ * `unknown-repository`, `unknown-branch`, `transfer-running`, and what `fetchCommits` throws.
  */
 export async function fetchRemote(repo: Repo, session: RemoteSession, remote: string, options: FetchRemoteOptions): Promise<FetchRemoteReport> {
+  if (session.isNew) throw unknownRepository(session.repository)
   return withTransfer(repo, async () => {
     await repo.objects.refresh()
     const there = await session.refs()
@@ -71,6 +72,11 @@ export async function fetchRemote(repo: Repo, session: RemoteSession, remote: st
     const refs = await withLock(repo, () => moveTrackingRefs(repo, remote, there, chosen, options))
     return { ...report, refs, headBranch: there.headBranch }
   })
+}
+
+/** To whoever may make it by a push; to all others what is not there is what they may not read. */
+function unknownRepository(name: string): DitsError {
+  return new DitsError('unknown-repository', `the server has no repository '${name}'`, { hint: 'check its name; if it is to be made, push to it' })
 }
 
 /** Brings what came before the commits whose parents were left behind; then they are shallow no more, and perhaps older ones are. */

@@ -32,6 +32,8 @@ export interface HostedRepository {
   readonly name: string
   readonly user: string
   readonly role: Role
+  /** There is no such repository; it is made when refs are moved in it. */
+  readonly isNew?: boolean
   readonly store: ByteStore
   readonly objects: PackedObjects
   readonly refs: Refs

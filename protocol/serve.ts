@@ -63,7 +63,7 @@ async function greet(frames: FrameStream, peer: Peer, host: Host, withinMs: numb
       agent: readText(message[4], 'agent', 256),
       peer,
     })
-    await frames.send(['welcome', protocolVersion, repository.role])
+    await frames.send(['welcome', protocolVersion, repository.role, ...(repository.isNew ? ['new'] : [])])
     return repository
   } catch (error) {
     if (!(error instanceof DitsError) || error.code === 'protocol-violation') throw error
