@@ -8,8 +8,10 @@ import type { ContentTraffic } from './remote-content.ts'
 
 /** Opens the repository of a context. Core is loaded here, so that verbs without a repository start without it. */
 export const openRepo: OpenRepo = async (context) => {
-  const core = await import('../core/repo.ts')
-  return withRemoteContent(context, (env) => core.openRepo(context.cwd, env))
+  const [core, { refuseUnfinishedClone }] = await Promise.all([import('../core/repo.ts'), import('./unfinished-clone.ts')])
+  const repo = await withRemoteContent(context, (env) => core.openRepo(context.cwd, env))
+  refuseUnfinishedClone(repo)
+  return repo
 }
 
 /** Opens or makes a repository that gets the content which it lacks from its remote; what that takes is added to `traffic`. */

@@ -19,6 +19,7 @@ import { describeWorld, withRemoteContent } from '../open-repo.ts'
 import type { ContentTraffic } from '../remote-content.ts'
 import { fetchFrom, type Fetched } from '../sync.ts'
 import { transferSummary } from '../transfer-text.ts'
+import { beginClone, finishClone, isUnfinishedClone } from '../unfinished-clone.ts'
 import { normalAddress } from './remote.ts'
 
 interface CloneArguments {
@@ -64,13 +65,14 @@ With --json: {root, branch, head, objects, bytesReceived, bytesSent, rounds, wri
     const root = resolve(context.cwd, args.directory ?? defaultDirectory(context, args.url))
     checkSource(parseRemoteUrl(args.url, context.cwd), root)
     const traffic: ContentTraffic = { objects: 0, sessions: [] }
-    const { repo, remote, isNew } = await prepare(context, root, traffic, { name: args.origin, url: normalAddress(context, args.url), filter: readFilter(args.filter) })
+    const { repo, remote, isNew } = await prepare(context, root, traffic, { ...args, url: normalAddress(context, args.url), filter: readFilter(args.filter) })
     try {
       const address = parseRemoteUrl(remote.url, context.cwd)
       if (args.reference !== undefined) await linkPacksOf(repo, resolve(context.cwd, args.reference))
       if (address.kind === 'path' && args.filter === undefined && depth === undefined) await linkPacksOf(repo, address.folder)
       const fetched = await fetchFrom(context, repo, remote, { depth, branches: branchesToFetch(args) })
       const done = await goToBranch(repo, remote, fetched, args)
+      await finishClone(repo)
       show(context, repo, withTraffic(fetched, traffic), done)
     } catch (error) {
       // What arrived stays, for the same command to go on with; where nothing did, nothing is left.
@@ -98,23 +100,24 @@ function checkSource(address: RemoteAddress, root: string): void {
 }
 
 /** A new repository with its remote; or the one that an earlier clone of the same began. */
-async function prepare(context: Context, root: string, traffic: ContentTraffic, wanted: { name: string; url: string; filter: string | undefined }): Promise<{ repo: Repo; remote: Remote; isNew: boolean }> {
+async function prepare(context: Context, root: string, traffic: ContentTraffic, wanted: CloneArguments): Promise<{ repo: Repo; remote: Remote; isNew: boolean }> {
   const env = await describeWorld(context)
   await mkdir(root, { recursive: true })
   const held = await readdir(root)
   const again = held.includes('.dits') ? await reopen(root, wanted, env) : undefined
   if (!again && held.length > 0) throw new DitsError('folder-not-empty', `'${root}' is not empty`, { hint: 'name another folder: dits clone URL DIRECTORY' })
-  if (!again) {
-    const made = await initRepo(root, { branch: 'main', env })
-    await addRemote(made, wanted)
-    await closeRepo(made)
-  } else await closeRepo(again)
+  const made = again ?? (await initRepo(root, { branch: 'main', env }))
+  const known = findRemote(made.config, wanted.origin)
+  // First, so that a crash leaves what says that it is no whole repository.
+  if (!known || isUnfinishedClone(made.config)) await beginClone(made, wanted.url, wanted)
+  if (!known) await addRemote(made, { name: wanted.origin, url: wanted.url, filter: wanted.filter })
+  await closeRepo(made)
   const repo = await withRemoteContent(context, (withContent) => openRepo(root, withContent), traffic)
-  return { repo, remote: findRemote(repo.config, wanted.name)!, isNew: !again }
+  return { repo, remote: findRemote(repo.config, wanted.origin)!, isNew: !again }
 }
 
 /** A repository in which a clone of the same remote was begun and nothing was done since; otherwise throws `folder-not-empty`. */
-async function reopen(root: string, wanted: { name: string; url: string; filter: string | undefined }, env: Awaited<ReturnType<typeof describeWorld>>): Promise<Repo> {
+async function reopen(root: string, wanted: CloneArguments, env: Awaited<ReturnType<typeof describeWorld>>): Promise<Repo> {
   let repo: Repo
   try {
     repo = await openRepo(root, env)
@@ -122,12 +125,9 @@ async function reopen(root: string, wanted: { name: string; url: string; filter:
     if (!isErrno(error, 'ENOENT') && !(error instanceof DitsError && error.code === 'not-a-repository')) throw error
     return initRepo(root, { branch: 'main', env })
   }
-  const remote = findRemote(repo.config, wanted.name)
-  const { id } = await readCurrentHead(repo)
-  if (!id && (!remote || (remote.url === wanted.url && remote.filter === wanted.filter))) {
-    if (!remote) await addRemote(repo, wanted)
-    return repo
-  }
+  const remote = findRemote(repo.config, wanted.origin)
+  const isUntouched = isUnfinishedClone(repo.config) || (await readCurrentHead(repo)).id === undefined
+  if (isUntouched && (!remote || (remote.url === wanted.url && remote.filter === wanted.filter))) return repo
   await closeRepo(repo)
   throw new DitsError('folder-not-empty', `'${root}' is a repository already`, { hint: 'to bring what is new into it: dits pull' })
 }
@@ -176,7 +176,7 @@ async function goToBranch(repo: Repo, remote: Remote, fetched: Fetched, args: Cl
   await setUpstream(repo, branch, { remote: remote.name, branch })
   if (!id) return { branch, id, written: 0, ghosts: 0 }
   if (!args.checkout) {
-    await repo.refs.move(branch, undefined, id)
+    await repo.refs.move(branch, await repo.refs.read(branch), id)
     return { branch, id, written: 0, ghosts: 0 }
   }
   const { written, ghosts } = await resetTo(repo, id, 'hard')
