@@ -32,6 +32,7 @@ export function createHost(options: HostOptions): Host {
   const open = new OpenRepositories((name) => repositories.contentOf(name), clock.elapsedMs)
 
   return {
+    hidesFaults: true,
     report: (event) => options.report(event),
     async open(greeting) {
       const { address } = greeting.peer
