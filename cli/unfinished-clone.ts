@@ -26,8 +26,13 @@ export async function beginClone(repo: Repo, url: string, options: CloneOptions)
   await changeConfig(repo, (config, source) => setInConfig(config, unfinishedKey, text, source))
 }
 
-/** Takes the mark away, when everything is in place. */
+/**
+ * Takes the mark away, when everything is in place. From here on `undo` goes
+ * back as far as this, and not to the empty folder that it was before; only
+ * where files that lay there already were replaced, it brings them back.
+ */
 export async function finishClone(repo: Repo): Promise<void> {
+  if (!(await keepsFiles(repo))) await repo.oplog.prune({ count: 0, sinceMs: Infinity })
   await changeConfig(repo, (config, source) => unsetInConfig(config, unfinishedKey, source))
 }
 
@@ -41,6 +46,11 @@ export function refuseUnfinishedClone({ config, root }: Pick<Repo, 'config' | 'r
   const command = config.get(unfinishedKey)
   if (command === undefined) return
   throw new DitsError('clone-unfinished', `the clone in '${root}' is unfinished`, { hint: `finish it with: ${command}; or give it up by removing the folder` })
+}
+
+async function keepsFiles({ oplog }: Repo): Promise<boolean> {
+  for await (const { saved } of oplog.newestFirst()) if (saved) return true
+  return false
 }
 
 function commandText(url: string, root: string, { branch, origin, filter, depth, checkout }: CloneOptions): string {
