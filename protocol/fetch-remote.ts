@@ -47,9 +47,10 @@ export const syncedPrefixes: readonly string[] = ['refs/heads/', 'refs/tags/']
 /**
  * Brings a remote's branches and tags: their objects, then the refs under
  * `refs/remotes/NAME/` and `refs/tags/`, which say how it is there and so are
- * nothing that undo could take back. A tag that is something else here is kept. Working goes on meanwhile. The
- * session was asked for `syncedPrefixes` with its greeting. Throws
- * `unknown-repository`, `unknown-branch`, `transfer-running`, and what `fetchCommits` throws.
+ * nothing that undo could take back. A tag that is something else here is kept.
+ * Working goes on meanwhile. The session was asked for `syncedPrefixes` with
+ * its greeting. Throws `unknown-repository`, `unknown-branch`,
+ * `transfer-running`, and what `fetchCommits` throws.
  */
 export async function fetchRemote(repo: Repo, session: RemoteSession, remote: string, options: FetchRemoteOptions): Promise<FetchRemoteReport> {
   if (session.isNew) throw unknownRepository(session.repository)
