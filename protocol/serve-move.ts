@@ -1,5 +1,6 @@
 import { decodeTag, DitsError, type Commit, type Id, type ObjectRef, type RecordValue } from '#core'
 import { Difference } from './difference.ts'
+import { errorToTell } from './faults.ts'
 import { clipText, packRefs, readArray, readOptionalId, readText } from './fields.ts'
 import type { FrameStream, Message } from './frames.ts'
 import type { Host, HostedRepository, RefMove } from './host.ts'
@@ -18,7 +19,7 @@ export async function serveMove(frames: FrameStream, repository: HostedRepositor
   if (missing.length > 0) return frames.send(['missing', packRefs(missing)])
   await repository.checkMoves(moves)
   const results: [string, string, string][] = []
-  for (const move of moves) results.push(await moveRef(repository, move))
+  for (const move of moves) results.push(await moveRef(repository, host, move))
   const moved = moves.filter((_, i) => results[i]![1] === '')
   if (moved.length > 0) host.report({ kind: 'moved', repository: repository.name, user: repository.user, moves: moved })
   await frames.send(['moved', results])
@@ -84,12 +85,13 @@ async function wholeParents({ objects }: HostedRepository, commit: Commit, missi
   return commit.parents.some((id) => missing.has(id)) ? [] : parentsHere(objects, commit)
 }
 
-async function moveRef({ refs }: HostedRepository, { name, before, after }: RefMove): Promise<[string, string, string]> {
+async function moveRef({ name: repository, user, refs }: HostedRepository, host: Host, { name, before, after }: RefMove): Promise<[string, string, string]> {
   try {
     await refs.move(name, before, after)
     return [name, '', '']
   } catch (error) {
     if (!(error instanceof DitsError)) throw error
-    return [name, error.code, clipText(error.message, moveTextBytesMax)]
+    const told = errorToTell(host, error, { repository, user, request: 'move' })
+    return [name, told.code, clipText(told.message, moveTextBytesMax)]
   }
 }
