@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts'
-import { DitsError } from '../errors.ts'
+import { DitsError, hasCode } from '../errors.ts'
 import { isPartial } from '../ghosts/partial.ts'
 import { idToBytes, type Id } from '../objects/id.ts'
 import type { OpLog } from '../oplog.ts'
@@ -74,6 +74,15 @@ export async function markRoots(repo: Collectable, roots: readonly Root[], marks
     },
   })
   return { marks, keptForUndo }
+}
+
+/** Marks what is there of what commits and tags reach to which nothing refers any more; that something is missing there is no damage. */
+export async function markFormer(repo: Collectable, tips: readonly Id[], marks: ObjectMarks): Promise<void> {
+  const { signal, objects } = repo
+  for (const id of tips) {
+    const kind = (await objects.packs.locate(id))?.kind
+    if (kind === 'commit' || kind === 'tag') await markReachable(objects, [{ kind, id }], { signal, marks, onProblem: () => {} })
+  }
 }
 
 /** A pack of which a part is to be copied; `objects` is how many it has. */
@@ -222,6 +231,17 @@ async function findRepeatedPrefixes(repo: PackSource, packs: readonly PackToCopy
   }
   const sorted = prefixes.subarray(0, count).sort()
   return new Set(sorted.filter((prefix, i) => prefix === sorted[i + 1]))
+}
+
+/** Whether a copy of an object can be read and is what its id says. */
+export async function isSoundCopy(repo: PackSource, copy: Located, id: Uint8Array): Promise<boolean> {
+  try {
+    await readRecord(repo, copy, id)
+    return true
+  } catch (error) {
+    if (hasCode(error, 'object-damaged') || hasCode(error, 'pack-damaged')) return false
+    throw error
+  }
 }
 
 /** A record, verified. Throws `object-damaged`. */
