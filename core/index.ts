@@ -38,7 +38,7 @@ export { createFolder, linkIfAbsent, syncFolder, writeDurably } from './store/du
 export { acquireFileLock, type FileLock } from './store/file-lock.ts'
 export { openRecord, PackedObjects } from './pack/packed-objects.ts'
 export type { Located } from './pack/pack-set.ts'
-export { readRecordHeader, recordHeaderBytes, type RecordHeader } from './pack/pack-format.ts'
+export { readRecordHeader, recordCheckHolds, recordHeaderBytes, type RecordHeader } from './pack/pack-format.ts'
 export { PackWriter } from './pack/pack-writer.ts'
 export { salvagePacks, type SalvageReport } from './pack/salvage.ts'
 export { beginWriting, PackedWriter, type WriteSession } from './pack/packed-writer.ts'

@@ -1,5 +1,4 @@
-import { hashObject, idFromBytes, limits, openRecord, PackWriter, readRecordHeader, recordHeaderBytes, type ByteStore, type Id, type ObjectKind, type PackedObjects, type RecordHeader } from '#core'
-import { ByteQueue } from './byte-queue.ts'
+import { hashObject, idFromBytes, limits, openRecord, PackWriter, readRecordHeader, recordCheckHolds, recordHeaderBytes, type ByteStore, type Id, type ObjectKind, type PackedObjects, type RecordHeader } from '#core'
 import { violation } from './frames.ts'
 
 /** What was received. */
@@ -24,9 +23,10 @@ export class RecordReceiver {
   readonly counts: ReceivedCounts = { objects: 0, known: 0, bytes: 0 }
   readonly #objects: PackedObjects
   readonly #writer: PackWriter
-  readonly #arrived = new ByteQueue()
-  /** The header of the record whose payload is still on its way. */
-  #header: RecordHeader | undefined
+  /** The header of the record that is on its way, as far as it came. */
+  readonly #head = Buffer.alloc(recordHeaderBytes)
+  #headFilled = 0
+  #record: OpenRecord | undefined
 
   constructor(store: ByteStore, objects: PackedObjects, sessionName: string) {
     this.#objects = objects
@@ -35,50 +35,73 @@ export class RecordReceiver {
   }
 
   /**
-   * Takes a piece, which must not change afterwards. Throws
+   * Takes a piece, which is free again when this resolves. Throws
    * `protocol-violation` where it is no record, one that lies, or one that
    * `accepts`, which is asked as soon as its header is there, refuses.
    */
   async push(piece: Uint8Array, accepts?: Accepts): Promise<void> {
     this.counts.bytes += piece.length
-    this.#arrived.push(piece)
-    while (this.#takeRecord(accepts)) await this.#writer.ready()
+    for (let at = 0; at < piece.length; ) {
+      at += this.#record ? this.#fill(this.#record, piece, at) : this.#fillHead(piece, at, accepts)
+      if (!this.#record || this.#record.filled < this.#record.bytes.length) continue
+      this.#store(this.#record)
+      this.#record = undefined
+      await this.#writer.ready()
+    }
   }
 
   /** Makes what was received so far durable and readable. Throws what storing throws. */
   async finish(): Promise<void> {
+    this.#record = undefined
+    this.#headFilled = 0
     await this.#writer.finish()
     await this.#objects.packs.refresh()
   }
 
   /** Throws `protocol-violation` where a record was begun and not ended. */
   assertWhole(): void {
-    if (this.#arrived.length > 0) throw violation('a record is cut short')
+    if (this.#record || this.#headFilled > 0) throw violation('a record is cut short')
   }
 
-  #takeRecord(accepts: Accepts | undefined): boolean {
-    if (!this.#header) {
-      if (this.#arrived.length < recordHeaderBytes) return false
-      const header = readHeader(this.#arrived.peek(recordHeaderBytes))
-      if (accepts && !accepts(header.kind, idFromBytes(header.id))) throw violation(`${header.kind} '${idFromBytes(header.id)}', which nobody asked for`)
-      this.#header = header
-    }
-    const header = this.#header
-    if (this.#arrived.length < recordHeaderBytes + header.stored) return false
-    this.#header = undefined
-    this.#store(header, this.#arrived.take(recordHeaderBytes + header.stored))
-    return true
+  #fillHead(piece: Uint8Array, at: number, accepts: Accepts | undefined): number {
+    const taken = copyInto(this.#head, this.#headFilled, piece, at)
+    this.#headFilled += taken
+    if (this.#headFilled < recordHeaderBytes) return taken
+    this.#headFilled = 0
+    const header = readHeader(this.#head)
+    if (accepts && !accepts(header.kind, idFromBytes(header.id))) throw violation(`${header.kind} '${idFromBytes(header.id)}', which nobody asked for`)
+    const bytes = this.#writer.reserve(recordHeaderBytes + header.stored)
+    bytes.set(this.#head)
+    this.#record = { header, bytes, filled: recordHeaderBytes }
+    return taken
   }
 
-  #store(header: RecordHeader, record: Uint8Array): void {
+  #fill(record: OpenRecord, piece: Uint8Array, at: number): number {
+    const taken = copyInto(record.bytes, record.filled, piece, at)
+    record.filled += taken
+    return taken
+  }
+
+  #store({ header, bytes }: OpenRecord): void {
     this.counts.objects++
-    verifyRecord(header, record)
-    if (this.#objects.packs.locateLoaded(header.id) === 'held') {
-      this.counts.known++
-      return
-    }
-    this.#writer.append({ kind: header.kind, codec: header.codec, raw: header.raw, id: header.id, payload: record.subarray(recordHeaderBytes) })
+    verifyRecord(header, bytes)
+    if (this.#objects.packs.locateLoaded(header.id) === 'held') this.counts.known++
+    else this.#writer.commit(header)
   }
+}
+
+/** A record whose header is there, in the place where it will be stored. */
+interface OpenRecord {
+  header: RecordHeader
+  bytes: Buffer
+  filled: number
+}
+
+/** Copies what there is of `source` from `at` on, and what there is room for in `target`. Answers how much. */
+function copyInto(target: Buffer, filled: number, source: Uint8Array, at: number): number {
+  const length = Math.min(target.length - filled, source.length - at)
+  target.set(source.subarray(at, at + length), filled)
+  return length
 }
 
 function readHeader(bytes: Uint8Array): RecordHeader {
@@ -99,7 +122,7 @@ const unpackedBytes = limits.chunkBytesMax + 1
 /** Throws `protocol-violation` where the object is not what its record says. */
 function verifyRecord(header: RecordHeader, record: Uint8Array): void {
   // The common case is content as it stands, which the id alone covers.
-  if (header.codec === 0 && Buffer.compare(hashObject(header.kind, record.subarray(recordHeaderBytes)), header.id) === 0) return
+  if (header.codec === 0 && recordCheckHolds(record, 0, header) && Buffer.compare(hashObject(header.kind, record.subarray(recordHeaderBytes)), header.id) === 0) return
   try {
     unpacked ??= new Uint8Array(unpackedBytes)
     openRecord(record, { pack: 'received', offset: 0, stored: header.stored }, header.kind, header.id, unpacked)

@@ -146,7 +146,7 @@ class WebSocketListener {
     const webSocket = await Promise.race([this.#upgradeSocket(request, socket, head), gone])
     if (!webSocket) return this.#options.onRefused?.(address, 'its request was no WebSocket handshake')
     const { authorization } = request.headers
-    const stream = new WebSocketStream(webSocket, { subject: address, idleMs: this.#options.limits.idleMs, bytesRead: () => request.socket.bytesRead })
+    const stream = new WebSocketStream(webSocket, { subject: address, idleMs: this.#options.limits.idleMs, bytesRead: () => request.socket.bytesRead, side: 'server', socket })
     this.#streams.add(stream)
     void stream.closed.then(() => this.#streams.delete(stream))
     const peer = { address, transport: 'websocket', path: pathOf(request), ...(authorization === undefined ? {} : { authorization }) }

@@ -1,11 +1,20 @@
+import type { Duplex } from 'node:stream'
 import type { RawData, WebSocket } from 'ws'
 import { Inbox } from './inbox.ts'
 import { connectionLost, streamBufferBytesMax, type ByteStream } from './transport.ts'
 
 /** The largest message that this side sends, and by default accepts. */
 export const messageBytesMax = streamBufferBytesMax
-/** Messages that are sent are this long where there is enough to say. */
-export const messageBytesUsual = 256 * 1024
+/**
+ * Content of a TLS record. Messages are cut so that each fills one: a receiver
+ * finds it in one piece then, and copies nothing. Longer ones would be joined
+ * from pieces, which costs it more than all the rest of a message does.
+ */
+const tlsRecordBytes = 16 * 1024
+/** Bytes before the payload of a message that long, from a server and, with the mask, from a client (RFC 6455, section 5.2). */
+const messageHeadBytes = { server: 4, client: 8 } as const
+/** Messages that are handed to the socket together. */
+const messagesTogether = 32
 
 /** Close codes of the protocol, from the range that is free for applications. */
 export const closeCodes = { done: 1000, stopping: 1001, broken: 1002, badMessage: 1003, silent: 4000, abandoned: 4001 } as const
@@ -35,6 +44,10 @@ export interface WebSocketStreamOptions {
   idleMs: number
   /** Bytes that came over the network so far, by which even half a message is a sign of life. */
   bytesRead: () => number
+  /** Which side this is. */
+  side: keyof typeof messageHeadBytes
+  /** What the WebSocket runs over. */
+  socket: Duplex
 }
 
 /**
@@ -51,6 +64,8 @@ export class WebSocketStream implements ByteStream {
   readonly #socket: WebSocket
   readonly #subject: string
   readonly #bytesRead: () => number
+  readonly #under: Duplex
+  readonly #messageBytes: number
   readonly #inbox: Inbox
   /** What to tell the sends that the socket has not taken yet. */
   readonly #sending = new Set<(failure: Error) => void>()
@@ -59,8 +74,10 @@ export class WebSocketStream implements ByteStream {
   #life = { bytesRead: 0, sends: 0, silentChecks: 0, stalledChecks: 0 }
   #sends = 0
 
-  constructor(socket: WebSocket, { subject, idleMs, bytesRead }: WebSocketStreamOptions) {
+  constructor(socket: WebSocket, { subject, idleMs, bytesRead, side, socket: under }: WebSocketStreamOptions) {
     this.#socket = socket
+    this.#under = under
+    this.#messageBytes = tlsRecordBytes - messageHeadBytes[side]
     this.#subject = subject
     this.#bytesRead = bytesRead
     this.#inbox = new Inbox(() => socket.resume())
@@ -82,18 +99,11 @@ export class WebSocketStream implements ByteStream {
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    this.#assertWritable()
-    // Two messages on their way keep the socket busy while the next one is cut.
-    let [older, newer] = [Promise.resolve(), Promise.resolve()]
-    for (let from = 0; from < bytes.length; from += messageBytesUsual) {
-      await older
+    const together = messagesTogether * this.#messageBytes
+    for (let from = 0; from < bytes.length; from += together) {
       this.#assertWritable()
-      older = newer
-      newer = this.#send(bytes.subarray(from, from + messageBytesUsual))
-      newer.catch(() => {})
+      await this.#sendTogether(bytes.subarray(from, from + together))
     }
-    await older
-    await newer
   }
 
   end(): Promise<void> {
@@ -125,6 +135,19 @@ export class WebSocketStream implements ByteStream {
 
   get #isOver(): boolean {
     return this.#ended !== undefined && this.#inbox.isEnded
+  }
+
+  /** Sends bytes as messages that the socket gets at once, so that the first begins a TLS record. */
+  async #sendTogether(bytes: Uint8Array): Promise<void> {
+    this.#under.cork()
+    let last = Promise.resolve()
+    for (let from = 0; from < bytes.length; from += this.#messageBytes) {
+      last = this.#send(bytes.subarray(from, from + this.#messageBytes))
+      // They fail together, and one is waited for.
+      last.catch(() => {})
+    }
+    this.#under.uncork()
+    await last
   }
 
   /** Resolves when the socket has taken the bytes, which is when they are free again. */

@@ -108,7 +108,7 @@ class WebSocketConnection implements Connection {
       ...(this.#url.protocol === 'wss:' ? { generateMask: (mask: Buffer) => void mask.fill(0) } : {}),
     })
     await opened(webSocket, this.#subject, { timeoutMs, signal })
-    const stream = new WebSocketStream(webSocket, { subject: this.#subject, idleMs, bytesRead: () => socket.bytesRead })
+    const stream = new WebSocketStream(webSocket, { subject: this.#subject, idleMs, bytesRead: () => socket.bytesRead, side: 'client', socket })
     this.#open.add(stream)
     void stream.closed.then(() => this.#open.delete(stream))
     if (this.#closed) stream.terminate()

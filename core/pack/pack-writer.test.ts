@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { createRandom } from '../../fixtures/random.ts'
+import * as limits from '../limits.ts'
 import { hashObject, idFromBytes, type Id } from '../objects/id.ts'
 import type { ByteStore } from '../store/byte-store.ts'
 import { CrashError, FaultyStore, type Fault } from '../store/faulty-store.ts'
 import { MemoryStore } from '../store/memory-store.ts'
+import { readRecordHeader, recordHeaderBytes, writeRecordHeader, type RecordHeader } from './pack-format.ts'
 import { verifyPack } from './pack-scan.ts'
 import { PackSet } from './pack-set.ts'
 import { PackWriter } from './pack-writer.ts'
@@ -20,6 +22,15 @@ function openWriter(store: ByteStore, name: string): PackWriter {
 async function append(writer: PackWriter, payload: Buffer): Promise<void> {
   writer.append({ kind: 'chunk', codec: 0, raw: payload.length, id: hashObject('chunk', payload), payload })
   await writer.ready()
+}
+
+/** Fills a record in, as it would come from elsewhere. */
+function fill(writer: PackWriter, payload: Buffer): RecordHeader {
+  const record = writer.reserve(recordHeaderBytes + payload.length)
+  const kind = payload.length > limits.chunkBytesMax ? 'tree' : 'chunk'
+  writeRecordHeader(record, 0, { kind, codec: 0, raw: payload.length, id: hashObject(kind, payload), payload })
+  record.set(payload, recordHeaderBytes)
+  return readRecordHeader(record, 0, 'filled in')
 }
 
 async function writeAll(store: ByteStore, name: string): Promise<void> {
@@ -65,6 +76,33 @@ describe('PackWriter', () => {
     expect((await foundIn(store)).size).toBeLessThanOrEqual(payloads.length)
     await writeAll(store, 'b')
     expect((await foundIn(store)).size).toBe(payloads.length)
+  })
+
+  it('takes records that are filled in where they will be stored, and forgets what was not committed', async () => {
+    const store = new MemoryStore()
+    const writer = openWriter(store, 'a')
+    // Longer than a piece of the writer, too.
+    const large = createRandom(3).bytes(3_000_000)
+    for (const payload of [...payloads, large]) {
+      fill(writer, Buffer.from('of this nothing stays'))
+      writer.commit(fill(writer, payload))
+      await writer.ready()
+    }
+    await append(writer, Buffer.from('beside'))
+    fill(writer, large)
+    await writer.finish()
+    expect((await foundIn(store)).size).toBe(payloads.length)
+    const packs = await PackSet.open(store)
+    expect(await packs.countObjects()).toBe(payloads.length + 2)
+    expect(await packs.locate(idFromBytes(hashObject('tree', large)))).toBeDefined()
+  })
+
+  it('writes nothing where nothing was committed', async () => {
+    const store = new MemoryStore()
+    const writer = openWriter(store, 'a')
+    fill(writer, createRandom(4).bytes(2_000_000))
+    await writer.finish()
+    expect(await keysOf(store)).toEqual([])
   })
 
   it('tells whoever waits for it of a failure, and goes on telling', async () => {

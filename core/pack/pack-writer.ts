@@ -1,7 +1,7 @@
 import { packBytesTarget } from '../limits.ts'
 import { kindCodes, type ObjectKind } from '../objects/id.ts'
 import type { ByteStore } from '../store/byte-store.ts'
-import { encodePackHeader, recordHeaderBytes, writeRecordHeader, type Codec } from './pack-format.ts'
+import { encodePackHeader, recordHeaderBytes, writeRecordHeader, type Codec, type RecordHeader } from './pack-format.ts'
 import { PackIndexBuilder } from './pack-index.ts'
 
 const pieceBytes = 1 << 20
@@ -54,14 +54,29 @@ export class PackWriter {
   /** Copies one record into the open pack. The caller waits for `ready` at least once every few megabytes. */
   append(record: { kind: ObjectKind; codec: Codec; raw: number; id: Uint8Array; payload: Uint8Array }): void {
     const pack = (this.open ??= this.startPack())
-    const offset = pack.length
     writeRecordHeader(pack.header, 0, record)
-    pack.index.add(record.id, kindCodes[record.kind], record.codec, offset, record.payload.length, record.raw)
+    pack.index.add(record.id, kindCodes[record.kind], record.codec, pack.length, record.payload.length, record.raw)
     pack.write(pack.header)
     pack.write(record.payload)
-    // The store hears of a pack once there is a piece of it, so that a few objects that are never finished cost nothing.
-    if (!pack.isBegun && pack.pieces.waiting > 0) this.begin(pack)
-    if (pack.length >= packBytesTarget || pack.index.count >= this.recordsMax) this.closePack()
+    this.appended(pack)
+  }
+
+  /**
+   * Room in the open pack for a record of `length` bytes, header and payload,
+   * which the caller fills as they come and then commits. It holds until
+   * anything else is asked of the writer; what is not committed was never there.
+   */
+  reserve(length: number): Buffer {
+    this.open ??= this.startPack()
+    return this.open.reserve(length)
+  }
+
+  /** Appends the record that was filled into the last room, as it stands. The caller answers for it, and waits as after `append`. */
+  commit(header: RecordHeader): void {
+    const pack = this.open!
+    pack.index.add(header.id, kindCodes[header.kind], header.codec, pack.length, header.stored, header.raw)
+    pack.commit(recordHeaderBytes + header.stored)
+    this.appended(pack)
   }
 
   /** Where the store lags behind, a promise to wait for; rejects where a write failed. */
@@ -75,7 +90,8 @@ export class PackWriter {
 
   /** Closes the open pack; resolves when every pack and index is durable. */
   async finish(): Promise<void> {
-    if (this.open) this.closePack()
+    if (this.open && this.open.index.count > 0) this.closePack()
+    this.open = undefined
     while (this.finishing.size > 0) await Promise.race(this.finishing)
     if (this.failure) throw this.failure.error
   }
@@ -87,6 +103,12 @@ export class PackWriter {
     await this.open?.stored.catch(() => undefined)
     this.open = undefined
     while (this.finishing.size > 0) await Promise.race(this.finishing)
+  }
+
+  private appended(pack: OpenPack): void {
+    // The store hears of a pack once there is a piece of it, so that a few objects that are never finished cost nothing.
+    if (!pack.isBegun && pack.pieces.waiting > 0) this.begin(pack)
+    if (pack.length >= packBytesTarget || pack.index.count >= this.recordsMax) this.closePack()
   }
 
   private async wait(): Promise<void> {
@@ -161,14 +183,27 @@ class OpenPack {
     this.length += bytes.length
   }
 
+  /** Room for so many bytes in one run. */
+  reserve(length: number): Buffer {
+    if (this.piece.length - this.filled < length) this.pushPiece(length > pieceBytes ? Buffer.allocUnsafeSlow(length) : undefined)
+    return this.piece.subarray(this.filled, this.filled + length)
+  }
+
+  /** Takes so many bytes of what was reserved. */
+  commit(length: number): void {
+    this.filled += length
+    this.length += length
+    if (this.filled === this.piece.length) this.pushPiece()
+  }
+
   end(): void {
     if (this.filled > 0) this.pieces.push(this.piece.subarray(0, this.filled))
     this.pieces.end()
   }
 
-  private pushPiece(): void {
-    this.pieces.push(this.piece)
-    this.piece = this.pieces.blank()
+  private pushPiece(next = this.pieces.blank()): void {
+    if (this.filled > 0) this.pieces.push(this.piece.subarray(0, this.filled))
+    this.piece = next
     this.filled = 0
   }
 }
