@@ -4,12 +4,13 @@ import { CrashError, FaultyStore, type Fault } from '../core/store/faulty-store.
 import { Synthetic } from '../protocol/synthetic.fixture.ts'
 import { checkWhole, collect, contentPrefix, createTeam, dayMs, gate, keysOf, pushBranch, watched, type BeforeCall, type Team } from './collect.fixture.ts'
 
-/** Two lines of history: `main`, and `cut` with its own content, of which `next` is the version after `cut`. */
+/** Two lines of history: `main`, and `cut` with its own content, of which `next` is the version after `cut`. And `remix`: all new but for a chunk of `cut`. */
 interface Versions {
   synthetic: Synthetic
   main: Id
   cut: Id
   next: Id
+  remix: Id
 }
 
 async function createVersions(): Promise<Versions> {
@@ -18,8 +19,9 @@ async function createVersions(): Promise<Versions> {
   const ofCut = new Map([['a.bin', [1, 2, 3]], ['d.bin', [5, 6]], ['e/f.bin', [7]]])
   const cut = synthetic.commit(synthetic.tree(ofCut))
   const next = synthetic.commit(synthetic.tree(new Map([...ofCut, ['g.bin', [8]]])), [cut])
+  const remix = synthetic.commit(synthetic.tree(new Map([['h.bin', [9]], ['i.bin', [7]]])))
   await synthetic.flush()
-  return { synthetic, main, cut, next }
+  return { synthetic, main, cut, next, remix }
 }
 
 type Move = (branch: string, after: Id | undefined, store?: ByteStore) => Promise<string>
@@ -140,9 +142,9 @@ async function tryMove(move: Move, branch: string, after: Id | undefined, store?
 }
 
 /** Collects where nobody is waited for; answers whether it came to its end. */
-async function tryCollect(team: Team): Promise<boolean> {
+async function tryCollect(team: Team, graceMs = 0): Promise<boolean> {
   try {
-    await collect(team.serve())
+    await collect(team.serve(), { graceMs })
     return true
   } catch (error) {
     if (!hasCode(error, 'transfer-running')) throw error
@@ -180,6 +182,22 @@ describe('a collection at any step of a push', () => {
     expect(ended).toBeGreaterThan(10)
     expect(waited).toBeGreaterThan(10)
   }, 60_000)
+
+  it('nor where what the push brings stays, and content is garbage, which is looked up and not read', async () => {
+    const pushWith = async (at: number) => {
+      const team = await createWithGarbage()
+      team.clock.nowMs += dayMs
+      let calls = 0
+      const before: BeforeCall = async () => {
+        if (calls++ === at) await tryCollect(team, dayMs)
+      }
+      expect(pushCodes).toContain(await tryMove(team.move, 'remix', team.remix, watched(team.store, before)))
+      await checkWhole(team.store)
+      return calls
+    }
+    const calls = await pushWith(Infinity)
+    for (let at = 0; at < calls; at++) await pushWith(at)
+  })
 
   it('and a push at any step of a collection', async () => {
     const collectWith = async (at: number) => {
