@@ -1,7 +1,8 @@
 import { checkRefName, DitsError, type Id, type ObjectRef, type PackedObjects } from '#core'
 import { IdFilter } from './bloom.ts'
 import { packIds, readArray, readBytes, readCount, readId, readText, readWords, unpackIds, unpackRefs } from './fields.ts'
-import { FrameStream, inTime, violation, type FrameCounts, type Message } from './frames.ts'
+import { FrameStream, violation, type FrameCounts, type Message } from './frames.ts'
+import { inTime } from './in-time.ts'
 import { packShortIds } from './held.ts'
 import type { RefMove, Role } from './host.ts'
 import { boundaryMax, filterBytesMax, idsPerMessageMax, missingMax, movesMax, protocolVersion, refNamesBytesMax, refsPerMessageMax, silenceMs } from './limits.ts'
@@ -230,7 +231,8 @@ export class RemoteSession {
         receiver.assertWhole()
         return message
       }
-      await receiver.push(frame.data, accepts)
+      const waiting = receiver.push(frame.data, accepts)
+      if (waiting) await waiting
       onBytes?.(frame.data.length)
     }
   }

@@ -134,14 +134,14 @@ async function missingBelow(check: Check, moves: readonly RefMove[], wholeTips: 
 async function commitOf(check: Check, name: string, id: Id): Promise<Id | undefined> {
   const isTag = name.startsWith('refs/tags/')
   let at = id
-  for (let depth = 0; depth < tagDepthMax; depth++) {
+  for (let depth = 0; ; depth++) {
     const kind = await check.find(at)
     if (kind === 'commit') return at
     if (kind === undefined) {
       check.missing.push({ kind: isTag ? 'tag' : 'commit', id: at })
       return undefined
     }
-    if (kind !== 'tag' || !isTag) break
+    if (kind !== 'tag' || !isTag || depth === tagDepthMax) break
     at = decodeTag(await check.repository.objects.read('tag', at)).target
   }
   throw new DitsError('bad-ref-target', `'${name}' cannot be at '${id}', which leads to no commit`)

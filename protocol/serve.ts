@@ -1,11 +1,13 @@
 import { DitsError, salvagePacks, type Id } from '#core'
 import { clipText, readArray, readBytes, readCount, readText, unpackIds } from './fields.ts'
-import { FrameStream, inTime, violation, type Message } from './frames.ts'
+import { FrameStream, violation, type Message } from './frames.ts'
+import { inTime } from './in-time.ts'
 import { filterOfAll, heldBits } from './held.ts'
 import type { Host, HostedRepository } from './host.ts'
 import { greetingMs, idleMs, idsPerMessageMax, prefixesMax, protocolVersion, refsPerMessageMax, shortIdBytes, shortIdsPerMessageMax, silenceMs } from './limits.ts'
 import { locateHere } from './new-commits.ts'
 import { RecordReceiver } from './receive-records.ts'
+import { noteReceiving, settleReceiving } from './receiving.ts'
 import { sendRecords, type ToSend } from './send-records.ts'
 import { serveHistory } from './serve-history.ts'
 import { serveMove } from './serve-move.ts'
@@ -136,10 +138,10 @@ class Session {
     }
   }
 
-  /** Before a client that may push learns what is here, what an earlier push had brought when the server was killed. */
+  /** Before a client that may push learns what is here: what an earlier push of its had brought when the server was killed, or its line broke. */
   #salvage(): Promise<unknown> {
-    const { store, objects } = this.#repository
-    this.#salvaged ??= salvagePacks(store, objects, () => this.#repository.newSessionName())
+    const { store, objects, user } = this.#repository
+    this.#salvaged ??= settleReceiving(store, user).then(() => salvagePacks(store, objects, () => this.#repository.newSessionName()))
     return this.#salvaged
   }
 
@@ -203,6 +205,7 @@ class Session {
   async #store(): Promise<void> {
     const { store, objects } = this.#repository
     const receiver = new RecordReceiver(store, objects, this.#repository.newSessionName())
+    const forget = noteReceiving(store, this.#repository.user, receiver)
     try {
       for (;;) {
         const frame = await this.#frames.next()
@@ -212,10 +215,11 @@ class Session {
           receiver.assertWhole()
           break
         }
-        await receiver.push(frame.data)
+        const waiting = receiver.push(frame.data)
+        if (waiting) await waiting
       }
     } finally {
-      await receiver.finish()
+      await receiver.finish().finally(forget)
     }
     await this.#frames.send(['stored', receiver.counts.objects, receiver.counts.known])
   }
