@@ -1,5 +1,6 @@
 import { decodeTag, DitsError, hasCode, Rescue, type AnnouncedMove, type Commit, type Id, type ObjectKind, type ObjectRef, type PackedObjects, type RecordValue } from '#core'
 import { Difference, type Needed } from './difference.ts'
+import { errorToTell } from './faults.ts'
 import { clipText, packRefs, readArray, readOptionalId, readText } from './fields.ts'
 import type { FrameStream, Message } from './frames.ts'
 import type { Host, HostedRepository, RefMove } from './host.ts'
@@ -13,7 +14,7 @@ import { locateHere, newCommits, parentsHere } from './new-commits.ts'
  */
 export async function serveMove(frames: FrameStream, repository: HostedRepository, host: Host, message: Message, signal?: AbortSignal): Promise<void> {
   const moves = readArray(message[1], 'moves', movesMax).map(readMove)
-  const answer = await checkAndMove(repository, moves, signal)
+  const answer = await checkAndMove(repository, host, moves, signal)
   if ('missing' in answer) return frames.send(['missing', packRefs(answer.missing)])
   const moved = moves.filter((_, i) => answer.results[i]![1] === '')
   if (moved.length > 0) host.report({ kind: 'moved', repository: repository.name, user: repository.user, moves: moved })
@@ -23,7 +24,7 @@ export async function serveMove(frames: FrameStream, repository: HostedRepositor
 /** A ref's name, the code of what kept it from moving ('': it moved), and the text. */
 type Result = [string, string, string]
 
-async function checkAndMove(repository: HostedRepository, moves: readonly RefMove[], signal?: AbortSignal): Promise<{ missing: ObjectRef[] } | { results: Result[] }> {
+async function checkAndMove(repository: HostedRepository, host: Host, moves: readonly RefMove[], signal?: AbortSignal): Promise<{ missing: ObjectRef[] } | { results: Result[] }> {
   // First of all, so that nothing is removed of what is found from here on (core/collecting/announced-move.ts).
   const announced = await repository.announceMove?.()
   let isUnsettled = false
@@ -37,8 +38,8 @@ async function checkAndMove(repository: HostedRepository, moves: readonly RefMov
     for (const move of moves) {
       const wasUnsettled: boolean = isUnsettled
       isUnsettled = true
-      const result = await moveRef(repository, move)
-      isUnsettled = wasUnsettled || !settledCodes.has(result[1])
+      const { result, isSettled } = await moveRef(repository, host, move)
+      isUnsettled = wasUnsettled || !isSettled
       results.push(result)
     }
     return { results }
@@ -48,8 +49,8 @@ async function checkAndMove(repository: HostedRepository, moves: readonly RefMov
   }
 }
 
-/** What became of a ref, where that is certain. */
-const settledCodes: ReadonlySet<string> = new Set(['', 'ref-moved', 'ref-conflict', 'ref-damaged', 'bad-ref-name'])
+/** Why a ref did not move, and certainly will not. */
+const settledCodes: ReadonlySet<string> = new Set(['ref-moved', 'ref-conflict', 'ref-damaged', 'bad-ref-name'])
 /** How often packs may go while they are looked through. */
 const sweepsMax = 3
 
@@ -166,12 +167,13 @@ async function wholeParents({ objects }: HostedRepository, commit: Commit, missi
   return commit.parents.some((id) => missing.has(id)) ? [] : parentsHere(objects, commit)
 }
 
-async function moveRef({ refs }: HostedRepository, { name, before, after }: RefMove): Promise<Result> {
+async function moveRef({ name: repository, user, refs }: HostedRepository, host: Host, { name, before, after }: RefMove): Promise<{ result: Result; isSettled: boolean }> {
   try {
     await refs.move(name, before, after)
-    return [name, '', '']
+    return { result: [name, '', ''], isSettled: true }
   } catch (error) {
     if (!(error instanceof DitsError)) throw error
-    return [name, error.code, clipText(error.message, moveTextBytesMax)]
+    const told = errorToTell(host, error, { repository, user, request: 'move' })
+    return { result: [name, told.code, clipText(told.message, moveTextBytesMax)], isSettled: settledCodes.has(error.code) }
   }
 }

@@ -1,4 +1,4 @@
-import { inTime } from './frames.ts'
+import { inTime } from './in-time.ts'
 import { lingerBytesMax, lingerMs } from './limits.ts'
 import type { ByteStream, Peer, StreamHandler } from './transport.ts'
 

@@ -1,4 +1,5 @@
-import { DitsError, salvagePacks, type Id } from '#core'
+import { DitsError, hasCode, salvagePacks, type Id } from '#core'
+import { asError, errorToTell } from './faults.ts'
 import { clipText, readArray, readBytes, readCount, readText, unpackIds } from './fields.ts'
 import { FrameStream, violation, type Message } from './frames.ts'
 import { inTime } from './in-time.ts'
@@ -65,12 +66,13 @@ async function greet(frames: FrameStream, peer: Peer, host: Host, withinMs: numb
       agent: readText(message[4], 'agent', 256),
       peer,
     })
-    await frames.send(['welcome', protocolVersion, repository.role])
+    await frames.send(['welcome', protocolVersion, repository.role, ...(repository.isNew ? ['new'] : [])])
     return repository
   } catch (error) {
-    if (!(error instanceof DitsError) || error.code === 'protocol-violation') throw error
-    await tellError(frames, error)
-    host.report({ kind: 'refused', repository: '', user: undefined, peer, code: error.code, message: error.message })
+    if (hasCode(error, 'protocol-violation')) throw error
+    const told = errorToTell(host, error, { repository: '', user: undefined, request: 'hello' })
+    await tellError(frames, told)
+    if (told === error) host.report({ kind: 'refused', repository: '', user: undefined, peer, code: told.code, message: told.message })
     return undefined
   }
 }
@@ -147,11 +149,10 @@ class Session {
 
   /** Tells the client, where the stream can still be used; where data may be on its way, it cannot. */
   async #fail(request: string, error: unknown): Promise<void> {
-    const known = asError(error)
-    if (endsStream.has(known.code)) throw error
-    await tellError(this.#frames, known)
+    if (endsStream.has(asError(error).code)) throw error
+    const { name, user } = this.#repository
+    await tellError(this.#frames, errorToTell(this.#host, error, { repository: name, user, request }))
     if (request === 'store') throw error
-    if (known.code === 'server-failure') this.#host.report({ kind: 'failed', repository: this.#repository.name, user: this.#repository.user, request, error })
   }
 
   /** `['refs', prefixes]`: names and ids, in as many messages as it takes; then HEAD's branch and how many objects there are. */
@@ -231,10 +232,4 @@ const endsStream = new Set(['protocol-violation', 'connection-lost', 'peer-silen
 /** Tells a client what went wrong, without what it must not know. */
 async function tellError(frames: FrameStream, error: DitsError): Promise<void> {
   await frames.send(['error', error.code, clipText(error.message), error.hint === undefined ? null : clipText(error.hint)])
-}
-
-/** A DitsError as it is; anything else is a failure of the server's own, whose text is for its log only. */
-function asError(error: unknown): DitsError {
-  if (error instanceof DitsError) return error
-  return new DitsError('server-failure', 'the server failed at this request', { hint: "ask its administrator to look into the server's log", cause: error })
 }

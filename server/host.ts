@@ -31,6 +31,7 @@ export function createHost(options: HostOptions): Host {
   const open = new OpenRepositories((name) => repositories.contentOf(name), clock.elapsedMs)
 
   return {
+    hidesFaults: true,
     report: (event) => options.report(event),
     async open(greeting) {
       const { address } = greeting.peer
@@ -42,7 +43,8 @@ export function createHost(options: HostOptions): Host {
         await attempts.fail(address)
         throw accessDenied(greeting)
       }
-      return openHosted(options, open, { name: greeting.repository, identity, role })
+      const isNew = (await repositories.find(greeting.repository)) === undefined
+      return openHosted(options, open, { name: greeting.repository, identity, role, isNew })
     },
   }
 }
@@ -65,10 +67,11 @@ interface Admission {
   name: string
   identity: Identity
   role: Role
+  isNew: boolean
 }
 
 async function openHosted(options: HostOptions, open: OpenRepositories, admission: Admission): Promise<HostedRepository> {
-  const { name, identity, role } = admission
+  const { name, identity, role, isNew } = admission
   const { store: shared, objects, release } = await open.open(name)
   // Whatever the protocol is made to do, a reader's stream cannot write.
   const store = includesRole(role, 'write') ? shared : new ReadOnlyStore(shared)
@@ -78,6 +81,7 @@ async function openHosted(options: HostOptions, open: OpenRepositories, admissio
     name,
     user: identity.user.name,
     role,
+    isNew,
     store,
     objects,
     refs,

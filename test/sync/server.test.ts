@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { startServe, type ServeProcess } from '../serve-process.ts'
 import { media, People } from './people.fixture.ts'
@@ -64,6 +64,17 @@ describe('two people with a server', { timeout: 180_000 }, () => {
     await people.must('ada', '-C film pull -q')
     expect(readFileSync(people.at('ada/film/notes.txt'), 'utf8')).toBe("bob's\n")
     expect((await people.json('ada', '-C film status')).value['upstream']).toEqual({ name: 'origin/main', ahead: 0, behind: 0 })
+  })
+
+  it('make no repository by reading a name that is mistyped', async () => {
+    await share('named')
+    const mistyped = `${url}s`
+    const unknown = { exitCode: 2, value: { error: { code: 'unknown-repository', hint: expect.stringContaining('check its name') } } }
+    expect(await people.json('ada', `clone ${mistyped} other`)).toMatchObject(unknown)
+    expect(existsSync(people.at('ada/other'))).toBe(false)
+    await people.must('ada', `-C named remote set-url origin ${mistyped}`)
+    expect(await people.json('ada', '-C named fetch')).toMatchObject(unknown)
+    expect(await people.must('admin', `server repo list --data ${people.at('data')}`)).not.toContain(new URL(mistyped).pathname.slice(1))
   })
 
   it('replace a branch only where it is as they last saw it', async () => {
@@ -152,6 +163,14 @@ describe('a clone without content', { timeout: 180_000 }, () => {
     expect(blocks('bob/ghosts/shots/clip.mov')).toBe(0)
     expect((await people.json('bob', '-C ghosts fsck --full')).exitCode).toBe(0)
     expect(server.log()).not.toMatch(/connection-lost/)
+  })
+
+  it('counts what comes while its files are written', async () => {
+    await share('counted')
+    const { value } = await people.json('bob', `clone --filter=path:shots/** ${url} counted`)
+    expect(value).toMatchObject({ written: 1, ghosts: 1 })
+    expect(value['bytesReceived']).toBeGreaterThan(clip.length)
+    expect(value['objects']).toBeGreaterThan(clip.length / 300_000)
   })
 })
 
