@@ -30,7 +30,7 @@ export function asError(error: unknown): DitsError {
 }
 
 /** Codes that no client can cause, beside those of stores. */
-const faultCodes = new Set(['server-failure', 'auth-damaged', 'index-damaged', 'pack-damaged', 'pack-missing'])
+const faultCodes = new Set(['server-failure', 'auth-damaged', 'gc-record-damaged', 'index-damaged', 'pack-damaged', 'pack-missing'])
 
 function isFault(code: string): boolean {
   return faultCodes.has(code) || code.startsWith('store-')

@@ -1,4 +1,4 @@
-import type { ByteStore, Id, PackedObjects, Refs } from '#core'
+import type { AnnouncedMove, ByteStore, Id, PackedObjects, Refs } from '#core'
 import type { Peer } from './transport.ts'
 
 /** What somebody may do in one repository; each role includes the ones before it. */
@@ -52,6 +52,11 @@ export interface HostedRepository {
    * until `release`. Throws a DitsError where that cannot be.
    */
   beginWriting?(): Promise<void>
+  /**
+   * Called before anything is looked at that refs are about to reach, where
+   * garbage may be collected at any time and nobody can keep it from beginning.
+   */
+  announceMove?(): Promise<AnnouncedMove>
   /**
    * Asked before refs move, with everything that they will reach in place.
    * Throws a DitsError where a move is not allowed.

@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto'
-import { createRefs, DitsError, holdsRepository, initStore, ReadOnlyStore, type ByteStore, type Refs } from '#core'
+import { announceMove, createRefs, DitsError, holdsRepository, initStore, newSessionName, ReadOnlyStore, type ByteStore, type Refs } from '#core'
 import type { Greeting, Host, HostedRepository, RefMove, Role, ServedEvent } from '../protocol/host.ts'
 import type { Accounts, Clock, Identity } from './accounts.ts'
 import type { Attempts } from './attempts.ts'
@@ -77,6 +76,7 @@ async function openHosted(options: HostOptions, open: OpenRepositories, admissio
   // Whatever the protocol is made to do, a reader's stream cannot write.
   const store = includesRole(role, 'write') ? shared : new ReadOnlyStore(shared)
   const refs = createRefs(store)
+  const newName = () => newSessionName({ env: options.clock })
   return {
     name,
     user: identity.user.name,
@@ -86,7 +86,8 @@ async function openHosted(options: HostOptions, open: OpenRepositories, admissio
     objects,
     refs,
     readHeadBranch: () => readHeadBranch(store, refs, name),
-    newSessionName: () => `${options.clock.now().toString(16).padStart(12, '0')}-${randomBytes(6).toString('hex')}`,
+    newSessionName: newName,
+    announceMove: () => announceMove(store, newName()),
     async checkMoves(moves) {
       const now = await options.accounts.identifyAgain(identity)
       if (!now || !includesRole(await roleIn(options, now, name, { fresh: true }), 'write')) throw accessDenied({ repository: name })

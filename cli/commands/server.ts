@@ -6,6 +6,7 @@ import { DitsError } from '../../core/errors.ts'
 import { UsageError } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
+import { collectRepositories } from '../collect-server.ts'
 import { formatAge, formatAmount, formatDate, formatTable } from '../format.ts'
 import { parseDuration } from '../parse-duration.ts'
 import { dataOption, serverClock, serverDataOf } from '../server-data.ts'
@@ -18,6 +19,8 @@ interface ServerArguments {
   expires?: string | undefined
   name?: string | undefined
   branch: string
+  grace: string
+  'dry-run': boolean
   force: boolean
 }
 
@@ -49,6 +52,7 @@ const actions: Readonly<Record<string, Action>> = {
   'repo revoke': { takes: ['NAME', 'USER'], run: revoke },
   'repo remove': { takes: ['NAME'], run: removeRepository },
   'repo restore': { takes: ['NAME'], run: restoreRepository },
+  gc: { takes: ['[REPOSITORY…]'], run: collectGarbage },
 }
 
 export const command: Command<ServerArguments> = {
@@ -61,6 +65,7 @@ export const command: Command<ServerArguments> = {
     'server token list [USER] | revoke ID',
     'server repo create NAME | list | grant NAME USER ROLE | revoke NAME USER',
     'server repo remove NAME [--force] | restore NAME',
+    'server gc [REPOSITORY…] [--grace 14d] [--dry-run]',
   ],
   positionals: '[words..]',
   description: `Works on the data of 'dits serve', also while it runs; what it changes counts within
@@ -71,13 +76,20 @@ only, with --role no more than that. A token is shown once, when it is made.
 'repo remove' puts a repository away, so that nobody can open it, and 'repo restore' brings
 it back; with --force it is deleted with all that is in it, for ever.
 
+'gc' gives back the space of what deleted branches and broken pushes left, once that is
+older than --grace, and puts small packs together: in the repositories that are named,
+or in all. Servers go on serving meanwhile, and pushes lose nothing. A push that was broken
+off longer ago than that has to send everything again.
+
 With --json: a line for each user {name, role, tokens}, token {id, user, name, repository,
 role, createdMs, expiresMs; token when it is made}, repository {name, removed, grants:
-[{user, role}]}.`,
+[{user, role}]}, collected repository {name, packsBefore, packsAfter, objectsRemoved,
+bytesBefore, bytesAfter, dryRun} or {name, error: {code, message, hint}}.`,
   examples: [
     ['server user add ada --role write', 'a user who may push to every repository'],
     ['server token create ada --expires 90d', 'prints a token for her'],
     ['server repo grant studio/film bob read', 'lets bob read one repository'],
+    ['server gc --dry-run', 'says what could be removed'],
   ],
   options: (yargs) =>
     yargs
@@ -88,6 +100,8 @@ role, createdMs, expiresMs; token when it is made}, repository {name, removed, g
       .option('expires', { type: 'string', describe: 'token create: how long it is good, such as 90d (default: for ever)' })
       .option('name', { type: 'string', describe: 'token create: what it is for' })
       .option('branch', { type: 'string', default: 'main', describe: 'repo create: the branch that a clone starts on' })
+      .option('grace', { type: 'string', default: '14d', describe: 'gc: how long what nothing refers to stays' })
+      .option('dry-run', { type: 'boolean', default: false, describe: 'gc: say what would go, and remove nothing' })
       .option('force', { type: 'boolean', default: false, describe: 'repo remove: delete it for ever' }),
 
   async run(context, args) {
@@ -103,16 +117,17 @@ role, createdMs, expiresMs; token when it is made}, repository {name, removed, g
 }
 
 function chooseAction(words: readonly string[]): { action: Action; words: readonly string[] } {
-  const [kind = '', verb = '', ...rest] = words
-  const name = `${kind} ${verb}`
+  const [kind = '', verb = ''] = words
+  const name = Object.hasOwn(actions, kind) ? kind : `${kind} ${verb}`
+  const rest = words.slice(name === kind ? 1 : 2)
   const action = Object.hasOwn(actions, name) ? actions[name] : undefined
   if (!action) {
     const verbs = Object.keys(actions).filter((one) => one.startsWith(`${kind} `))
-    const hint = verbs.length > 0 ? `there are: ${verbs.join(', ')}` : 'say what about: user, token or repo; see: dits help server'
+    const hint = verbs.length > 0 ? `there are: ${verbs.join(', ')}` : 'say what about: user, token, repo or gc; see: dits help server'
     throw new UsageError(words.length === 0 ? 'nothing to do' : `'${name.trim()}' is nothing that server can do`, hint)
   }
   const required = action.takes.filter((word) => !word.startsWith('['))
-  if (rest.length < required.length || rest.length > action.takes.length) {
+  if (rest.length < required.length || (rest.length > action.takes.length && !action.takes.at(-1)?.includes('…'))) {
     throw new UsageError(`'${name}' takes ${action.takes.join(' ') || 'nothing more'}`, `usage: dits server ${[name, ...action.takes].join(' ')}`)
   }
   return { action, words: rest }
@@ -234,6 +249,10 @@ async function restoreRepository({ context, administration, words: [name = ''] }
   await administration.repositories.restore(name)
   if (context.json) return context.stdout.json(repositoryToJson(await administration.repositories.read(name)))
   say(context, `Repository '${name}' is back`)
+}
+
+async function collectGarbage({ context, administration, words, args }: Call): Promise<void> {
+  await collectRepositories(context, administration, { names: words, graceMs: parseDuration(args.grace, '--grace'), dryRun: args['dry-run'] })
 }
 
 function parseRole(word: string): Role {

@@ -117,6 +117,26 @@ describe('two people with a server', { timeout: 180_000 }, () => {
       rita.remove()
     }
   })
+
+  it('get the space of a deleted branch back while the server runs, and push what was in it again', async () => {
+    await share('reel')
+    await people.must('ada', '-C reel switch -q -c cut')
+    people.write('ada/reel/cut.mov', media(2_000_000, 'cut'))
+    await people.commit('ada', 'reel', 'cut')
+    await people.must('ada', '-C reel push -q origin cut')
+    await people.must('ada', '-C reel push -q origin --delete cut')
+    const name = url.slice(server.url.length + 1)
+    const gc = async (options: string) => (await people.json('ada', `server gc ${name} --data ${people.at('data')} ${options}`)).value
+    expect(await gc('--grace 14d')).toMatchObject({ objectsRemoved: 0 })
+    const told = await gc('--grace 0 --dry-run')
+    expect(told).toMatchObject({ packsBefore: 2, packsAfter: 1 })
+    expect(await gc('--grace 0')).toEqual({ ...told, dryRun: false })
+    expect(Number(told['bytesBefore']) - Number(told['bytesAfter'])).toBeGreaterThan(2_000_000)
+    const again = await people.json('ada', '-C reel push origin cut')
+    expect(again.value['wireOut']).toBeGreaterThan(2_000_000)
+    await people.must('bob', `clone -q --branch cut ${url} cut`)
+    await people.must('bob', '-C cut fsck --full')
+  })
 })
 
 describe('a clone without content', { timeout: 180_000 }, () => {
