@@ -47,6 +47,11 @@ export interface HostedRepository {
   /** Starts the names of the packs that this stream writes; never the same twice. */
   newSessionName(): string
   /**
+   * Asked before each request, where rights may be lost while a stream runs.
+   * Throws `access-denied` where they are less than what it takes.
+   */
+  checkAccess?(needed: Role): Promise<void>
+  /**
    * Called before each request that may change something, where others may take
    * away what nothing refers to: what is found or stored from then on must stay
    * until `release`. Throws a DitsError where that cannot be.

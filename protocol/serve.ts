@@ -121,6 +121,7 @@ class Session {
         throw new DitsError('access-denied', `you may read '${this.#repository.name}' but not change it`, { hint: 'ask its administrator for the role write' })
       }
       await this.#frames.whileWorking(async () => {
+        await this.#repository.checkAccess?.(request.role)
         if (request.role === 'write') await this.#repository.beginWriting?.()
         if (this.#repository.role !== 'read') await this.#salvage()
         await request.answer(message)

@@ -9,7 +9,7 @@ import { openTestServer, type TestServer } from './host.fixture.ts'
 const id = Buffer.alloc(32, 7)
 
 /** Every request that there is, as a client would send it. */
-const verbs: Readonly<Record<string, { role: 'read' | 'write'; request: Message[] }>> = {
+const verbs: Readonly<Record<string, { role: 'read' | 'write'; request: [Message, ...Message[]] }>> = {
   refs: { role: 'read', request: [['refs', ['refs/heads/', 'refs/tags/']]] },
   history: { role: 'read', request: [['history', new Uint8Array(0), new Uint8Array(0), 0, 0]] },
   objects: { role: 'read', request: [['objects', id]] },
@@ -34,16 +34,20 @@ async function openStudio(): Promise<TestServer & { tokens: Record<string, strin
   return { ...server, tokens }
 }
 
-/** Sends messages on a new stream, and answers the first answer, or the code of what ended the stream. */
-async function ask({ host }: TestServer, messages: readonly Message[]): Promise<readonly RecordValue[]> {
+/** Sends messages on a new stream, and answers the first answer, or the code of what ended the stream. `meanwhile` happens once the stream is open. */
+async function ask({ host }: TestServer, [greeting, ...requests]: readonly [Message, ...Message[]], meanwhile = async () => {}): Promise<readonly RecordValue[]> {
   const connection = connectLoopback((stream, peer) => serveSession(stream, peer, host, { now: () => 0 }))
   const frames = new FrameStream(await connection.openStream(), { now: () => 0, silenceMs: 60_000 })
   try {
-    for (const message of messages) await frames.send(message)
+    await frames.send(greeting)
+    const welcome = await frames.nextMessage()
+    if (welcome?.[0] !== 'welcome') return welcome ?? ['end']
+    await meanwhile()
+    for (const message of requests) await frames.send(message)
     for (;;) {
       const frame = await frames.next()
       if (!frame) return ['end']
-      if ('message' in frame && frame.message[0] !== 'welcome') return frame.message
+      if ('message' in frame) return frame.message
     }
   } catch (error) {
     return ['failed', (error as DitsError).code]
@@ -61,6 +65,22 @@ function hello(repository: string, token: string | undefined): Message {
 }
 
 describe.each(Object.entries(verbs))('the request %s', (_name, { role, request }) => {
+  it('is refused once the token was revoked, the repository was put away, or the right to it is lost, on a stream that was open before', async () => {
+    const losses: ((studio: TestServer, token: { id: string }) => Promise<unknown>)[] = [
+      ({ accounts }, token) => accounts.revokeToken(token.id),
+      ({ accounts }) => accounts.removeUser('ada'),
+      ({ repositories }) => repositories.remove('studio/film'),
+      async ({ accounts, repositories }) => repositories.grant('studio/film', await accounts.readUser('ada'), undefined),
+    ]
+    for (const lose of losses) {
+      const studio = await openStudio()
+      await studio.repositories.grant('studio/film', await studio.accounts.addUser('ada', undefined), 'write')
+      const { secret, token } = await studio.accounts.createToken({ user: 'ada' })
+      const answer = await ask(studio, [hello('studio/film', secret), ...request], async () => void (await lose(studio, token)))
+      expect(answer.slice(0, 2)).toEqual(['error', 'access-denied'])
+    }
+  })
+
   it.each(['none', 'wrong', 'expired', 'revoked', "another repository's", 'a stranger'])('is refused with a token that is %s', async (which) => {
     const studio = await openStudio()
     const before = await keysOf(studio.store)

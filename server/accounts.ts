@@ -66,8 +66,8 @@ export interface Accounts {
    * `fresh` is true.
    */
   identify(secret: string, options?: { fresh: boolean }): Promise<Identity | undefined>
-  /** The same for a token that was identified before, as it is now. */
-  identifyAgain(before: Identity): Promise<Identity | undefined>
+  /** The same for a token that was identified before. */
+  identifyAgain(before: Identity, options: { fresh: boolean }): Promise<Identity | undefined>
 }
 
 export interface TokenRequest {
@@ -104,7 +104,7 @@ export function createAccounts(store: ByteStore, clock: Clock): Accounts {
       const hash = hashSecret(secret)
       return hash && identify(tables, hash, options.fresh)
     },
-    identifyAgain: ({ token }) => identify(tables, token, true),
+    identifyAgain: ({ token }, { fresh }) => identify(tables, token, fresh),
   }
 }
 

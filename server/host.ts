@@ -22,9 +22,9 @@ export interface HostOptions {
 
 /**
  * The repositories of a server, for whoever has a token. What may be done is
- * looked up when a stream opens a repository, with what other processes
- * changed at most two seconds later, and once more, as it is at that moment,
- * before refs move.
+ * looked up when a stream opens a repository and at each of its requests, with
+ * what other processes changed at most two seconds later, and once more, as it
+ * is at that moment, before refs move.
  */
 export function createHost(options: HostOptions): Host {
   const { accounts, repositories, attempts, clock } = options
@@ -88,13 +88,18 @@ async function openHosted(options: HostOptions, open: OpenRepositories, admissio
     readHeadBranch: () => readHeadBranch(store, refs, name),
     newSessionName: newName,
     announceMove: () => announceMove(store, newName()),
+    checkAccess: (needed) => checkAgain(options, admission, needed, { fresh: false }),
     async checkMoves(moves) {
-      const now = await options.accounts.identifyAgain(identity)
-      if (!now || !includesRole(await roleIn(options, now, name, { fresh: true }), 'write')) throw accessDenied({ repository: name })
+      await checkAgain(options, admission, 'write', { fresh: true })
       await prepareForMoves(options, store, refs, name, moves)
     },
     release: async () => release(),
   }
+}
+
+async function checkAgain(options: HostOptions, { identity, name }: Admission, needed: Role, how: { fresh: boolean }): Promise<void> {
+  const now = await options.accounts.identifyAgain(identity, how)
+  if (!now || !includesRole(await roleIn(options, now, name, how), needed)) throw accessDenied({ repository: name })
 }
 
 /** Makes the repository where this is its first push, and lets HEAD stand on a branch that there will be. */
