@@ -4,6 +4,7 @@ import type { Token } from '../../server/accounts.ts'
 import type { RepositoryRecord } from '../../server/repositories.ts'
 import { DitsError } from '../../core/errors.ts'
 import { UsageError } from '../arguments.ts'
+import { checkRepositories } from '../check-server.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { formatAge, formatAmount, formatDate, formatTable } from '../format.ts'
@@ -18,6 +19,7 @@ interface ServerArguments {
   expires?: string | undefined
   name?: string | undefined
   branch: string
+  full: boolean
   force: boolean
 }
 
@@ -32,7 +34,8 @@ interface Call {
 interface Action {
   /** The words after the action's own; those in brackets may be left out. */
   takes: readonly string[]
-  run(call: Call): Promise<void>
+  /** Answers an exit code where that is not 0. */
+  run(call: Call): Promise<number | void>
 }
 
 const actions: Readonly<Record<string, Action>> = {
@@ -49,6 +52,7 @@ const actions: Readonly<Record<string, Action>> = {
   'repo revoke': { takes: ['NAME', 'USER'], run: revoke },
   'repo remove': { takes: ['NAME'], run: removeRepository },
   'repo restore': { takes: ['NAME'], run: restoreRepository },
+  fsck: { takes: ['[REPOSITORY…]'], run: check },
 }
 
 export const command: Command<ServerArguments> = {
@@ -61,6 +65,7 @@ export const command: Command<ServerArguments> = {
     'server token list [USER] | revoke ID',
     'server repo create NAME | list | grant NAME USER ROLE | revoke NAME USER',
     'server repo remove NAME [--force] | restore NAME',
+    'server fsck [REPOSITORY…] [--full]',
   ],
   positionals: '[words..]',
   description: `Works on the data of 'dits serve', also while it runs; what it changes counts within
@@ -71,9 +76,13 @@ only, with --role no more than that. A token is shown once, when it is made.
 'repo remove' puts a repository away, so that nobody can open it, and 'repo restore' brings
 it back; with --force it is deleted with all that is in it, for ever.
 
+'fsck' checks that nothing in the repositories that are named, or in any, is damaged or
+missing; with --full it reads and verifies every byte. Exit code 3 where something is.
+
 With --json: a line for each user {name, role, tokens}, token {id, user, name, repository,
 role, createdMs, expiresMs; token when it is made}, repository {name, removed, grants:
-[{user, role}]}.`,
+[{user, role}]}, checked repository {name, packs, objects, bytes, ghosts, problems} as of
+dits fsck.`,
   examples: [
     ['server user add ada --role write', 'a user who may push to every repository'],
     ['server token create ada --expires 90d', 'prints a token for her'],
@@ -88,6 +97,7 @@ role, createdMs, expiresMs; token when it is made}, repository {name, removed, g
       .option('expires', { type: 'string', describe: 'token create: how long it is good, such as 90d (default: for ever)' })
       .option('name', { type: 'string', describe: 'token create: what it is for' })
       .option('branch', { type: 'string', default: 'main', describe: 'repo create: the branch that a clone starts on' })
+      .option('full', { type: 'boolean', default: false, describe: 'fsck: read and verify everything' })
       .option('force', { type: 'boolean', default: false, describe: 'repo remove: delete it for ever' }),
 
   async run(context, args) {
@@ -95,7 +105,7 @@ role, createdMs, expiresMs; token when it is made}, repository {name, removed, g
     const { openAdministration } = await import('../../server/administration.ts')
     const administration = await openAdministration(serverDataOf(context, args.data), serverClock(context))
     try {
-      await action.run({ context, administration, words, args })
+      return (await action.run({ context, administration, words, args })) ?? 0
     } finally {
       await administration.close()
     }
@@ -103,16 +113,17 @@ role, createdMs, expiresMs; token when it is made}, repository {name, removed, g
 }
 
 function chooseAction(words: readonly string[]): { action: Action; words: readonly string[] } {
-  const [kind = '', verb = '', ...rest] = words
-  const name = `${kind} ${verb}`
+  const [kind = '', verb = ''] = words
+  const name = Object.hasOwn(actions, kind) ? kind : `${kind} ${verb}`
+  const rest = words.slice(name === kind ? 1 : 2)
   const action = Object.hasOwn(actions, name) ? actions[name] : undefined
   if (!action) {
     const verbs = Object.keys(actions).filter((one) => one.startsWith(`${kind} `))
-    const hint = verbs.length > 0 ? `there are: ${verbs.join(', ')}` : 'say what about: user, token or repo; see: dits help server'
+    const hint = verbs.length > 0 ? `there are: ${verbs.join(', ')}` : 'say what about: user, token, repo or fsck; see: dits help server'
     throw new UsageError(words.length === 0 ? 'nothing to do' : `'${name.trim()}' is nothing that server can do`, hint)
   }
   const required = action.takes.filter((word) => !word.startsWith('['))
-  if (rest.length < required.length || rest.length > action.takes.length) {
+  if (rest.length < required.length || (rest.length > action.takes.length && !action.takes.at(-1)?.includes('…'))) {
     throw new UsageError(`'${name}' takes ${action.takes.join(' ') || 'nothing more'}`, `usage: dits server ${[name, ...action.takes].join(' ')}`)
   }
   return { action, words: rest }
@@ -234,6 +245,10 @@ async function restoreRepository({ context, administration, words: [name = ''] }
   await administration.repositories.restore(name)
   if (context.json) return context.stdout.json(repositoryToJson(await administration.repositories.read(name)))
   say(context, `Repository '${name}' is back`)
+}
+
+async function check({ context, administration, words, args }: Call): Promise<number> {
+  return (await checkRepositories(context, administration, words, { full: args.full })) ? 0 : 3
 }
 
 function parseRole(word: string): Role {

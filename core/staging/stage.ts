@@ -5,6 +5,7 @@ import type { Added, IngestedFile, IngestFailure } from '../ingest/file-ingester
 import { sumAdded, type SizedJob } from '../ingest/ingest.ts'
 import { resolveByStaging } from '../merging/resolve-by-staging.ts'
 import { openWriter, withLock, type Repo } from '../repo.ts'
+import type { ByteStore } from '../store/byte-store.ts'
 import { WorktreeAttributes } from '../worktree/attributes.ts'
 import { readDiskClock } from '../worktree/disk.ts'
 import { decodeIndex, type Index, type IndexEntry } from '../worktree/index-file.ts'
@@ -16,7 +17,7 @@ import type { Pathspec } from './pathspec.ts'
 import { storeFiles } from './store-files.ts'
 
 /** The working-tree index; `undefined` before anything was staged. Throws `index-damaged`. */
-export async function readIndex(repo: Repo): Promise<Index | undefined> {
+export async function readIndex(repo: { store: Pick<ByteStore, 'get'> }): Promise<Index | undefined> {
   const stored = await repo.store.get(indexKey, { offset: 0, length: Number.MAX_SAFE_INTEGER })
   return stored && decodeIndex(stored.bytes)
 }
