@@ -61,9 +61,11 @@ async function collect(repo: Repo, options: GcOptions): Promise<GcReport> {
   const plan = planSweep(packs)
   const kept = await copyMarked(repo, plan.rewritten, marks)
   for (const pack of [...plan.removed, ...plan.rewritten]) await removePack(repo, pack.name)
-  await removeOrphans(repo, options)
-  // Nobody else writes while the lock is held, so without a grace period what interrupted commands left goes at once.
-  await repo.store.sweepTemporary(repo.env.now() + Math.max(0, dayMs - options.graceMs))
+  // Nobody else writes while the lock is held, so without a grace period what interrupted commands left goes at once;
+  // but for a partial repository, into which whoever reads brings content without a lock: a pack may be about to get its index.
+  const unfinishedGraceMs = isPartial(repo) ? Math.max(options.graceMs, dayMs) : options.graceMs
+  await removeOrphans(repo, { ...options, graceMs: unfinishedGraceMs })
+  await repo.store.sweepTemporary(repo.env.now() + Math.max(0, dayMs - unfinishedGraceMs))
   await repo.objects.packs.refresh()
   await repo.objects.packs.tidyLookups()
   const sum = (list: WeighedPack[]) => list.reduce((total, pack) => total + pack.bytes, 0)

@@ -264,8 +264,9 @@ function errorOf(message: Message): DitsError {
   const code = readCode(message[1])
   const text = readWords(message[2], 'message')
   if (code === 'object-garbled') return new DitsError(code, `the other side says: ${text}`, { hint: 'your copy of it is damaged; run: dits fsck --full' })
+  if (code === 'object-missing') return new DitsError(code, `the other side says: ${text}`, { hint: 'try again; if it stays so, it is a shallow or partial clone itself, or damaged' })
   if (!/-(damaged|missing)$/.test(code)) return new DitsError(code, text, hintOf(message))
-  return new DitsError(code, `the other side says: ${text}`, { hint: `try again; if it stays so, the damage is there and not in your repository: ${askForCheck}` })
+  return new DitsError(code, `the other side says: ${text}`, { hint: `the damage is there and not in your repository: ${askForCheck}` })
 }
 
 function hintOf(message: Message): { hint?: string } {
