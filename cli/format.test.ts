@@ -73,6 +73,8 @@ describe('a path', () => {
     ['say "hi"\\', '"say \\"hi\\"\\\\"'],
     ['bell\x07\x1b[31m', '"bell\\a\\033[31m"'],
     ['\x85', '"\\302\\205"'],
+    ['cut\u202evom.exe', '"cut\\342\\200\\256vom.exe"'],
+    ['\u202a\u2066\u2069', '"\\342\\200\\252\\342\\201\\246\\342\\201\\251"'],
     ['\ufffd', '\ufffd'],
   ])('%j is printed as %s', (path, text) => {
     expect(quotePath(pathFromText(path))).toBe(text)
@@ -86,6 +88,7 @@ describe('a path', () => {
   it('is its own bytes with -z', () => {
     expect(listItem(pathFromText('é\n'), true)).toEqual(Buffer.from('é\n\0'))
     expect(listItem(pathFromText('é\n'), false)).toBe('"é\\n"\n')
+    expect(listItem(pathFromText('\u202e'), true)).toEqual(Buffer.from('\u202e\0'))
   })
 })
 
@@ -96,6 +99,7 @@ it.each([
   ['*.mov', "'*.mov'"],
   ['', "''"],
   ['a\nb\'c\\', "$'a\\nb\\'c\\\\'"],
+  ['a\u202eb', "$'a\\342\\200\\256b'"],
 ])('an argument %j is written as %s in a shell', (argument, expected) => {
   expect(quoteArgument(argument)).toBe(expected)
 })

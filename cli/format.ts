@@ -1,4 +1,5 @@
 import { pathFromText, pathToBuffer, type BytePath } from '../core/bytes.ts'
+import { printable, unprintable } from './printable.ts'
 import { padText, textWidth } from './text-width.ts'
 
 const sizeUnits = ['kB', 'MB', 'GB', 'TB', 'PB', 'EB']
@@ -117,8 +118,8 @@ const escapes: Readonly<Record<number, string>> = {
 
 /**
  * A path for the terminal, as git quotes it with core.quotePath off: as it
- * stands where it is UTF-8 without control characters, quotes and backslashes;
- * otherwise in double quotes, with C escapes and stray bytes in octal.
+ * stands where it is UTF-8 without control characters, those that turn the
+ * direction of text, quotes and backslashes; otherwise in double quotes, with C escapes and stray bytes in octal.
  */
 export function quotePath(path: BytePath): string {
   if (/^[\x20\x21\x23-\x5b\x5d-\x7e]*$/.test(path)) return path
@@ -126,7 +127,7 @@ export function quotePath(path: BytePath): string {
   let special = false
   for (const character of decodeKeepingStrays(path)) {
     const code = typeof character === 'number' ? character : character.codePointAt(0)!
-    const plain = typeof character === 'string' && code >= 32 && code !== 34 && code !== 92 && !(code >= 127 && code < 160)
+    const plain = typeof character === 'string' && printable(character) === character && escapes[code] === undefined
     special ||= !plain
     quoted += plain ? character : typeof character === 'number' ? octal(character) : (escapes[code] ?? octalText(character))
   }
@@ -141,8 +142,8 @@ export function listItem(path: BytePath, nul: boolean): Uint8Array | string {
 /** An argument as one types it in a shell, on one line. */
 export function quoteArgument(argument: string): string {
   if (/^[\w@%+=:,./~^-]+$/.test(argument)) return argument
-  if (!/[\0-\x1f\x7f]/.test(argument)) return `'${argument.replaceAll("'", "'\\''")}'`
-  const quoted = argument.replace(/[\\']/g, '\\$&').replace(/[\0-\x1f\x7f]/g, (character) => escapes[character.charCodeAt(0)] ?? octalText(character))
+  if (argument.search(unprintable) < 0) return `'${argument.replaceAll("'", "'\\''")}'`
+  const quoted = argument.replace(/[\\']/g, '\\$&').replace(unprintable, (character) => escapes[character.charCodeAt(0)] ?? octalText(character))
   return `$'${quoted}'`
 }
 

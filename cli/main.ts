@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs'
 import module from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
 import { readVersion } from './version.ts'
 
 /**
@@ -13,6 +14,7 @@ if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-v')) {
   writeSync(1, `dits ${readVersion()}\n`)
 } else {
   if (import.meta.url.endsWith('.js')) turnOnCompileCache()
+  countBuffersWithTheHeap()
   const { runCli } = await import('./run.ts')
   process.exit(await runCli(argv))
 }
@@ -28,4 +30,14 @@ function turnOnCompileCache(): void {
   if (beside.status !== constants.compileCacheStatus.FAILED) return
   const cacheHome = process.env['XDG_CACHE_HOME'] || (process.env['HOME'] && `${process.env['HOME']}/.cache`)
   if (cacheHome) enableCompileCache(`${cacheHome}/dits`)
+}
+
+/**
+ * Pieces of a stream are memory outside of V8's heap, which by itself collects
+ * the whole heap for every 64 MB of them: 50 times for a gigabyte that arrives,
+ * a quarter of all work. Counted with the heap, most die young. Later versions
+ * of V8 may not know the setting, and would complain.
+ */
+function countBuffersWithTheHeap(): void {
+  if (process.versions.v8.startsWith('13.')) setFlagsFromString('--external-memory-accounted-in-global-limit')
 }

@@ -4,16 +4,19 @@ import { dirname, join } from 'node:path'
 import { isErrno } from '../core/errors.ts'
 import type { Environment as CoreEnvironment, Repo } from '../core/repo.ts'
 import type { Context, OpenRepo } from './context.ts'
+import type { ContentTraffic } from './remote-content.ts'
 
 /** Opens the repository of a context. Core is loaded here, so that verbs without a repository start without it. */
 export const openRepo: OpenRepo = async (context) => {
-  const core = await import('../core/repo.ts')
-  return withRemoteContent(context, (env) => core.openRepo(context.cwd, env))
+  const [core, { refuseUnfinishedClone }] = await Promise.all([import('../core/repo.ts'), import('./unfinished-clone.ts')])
+  const repo = await withRemoteContent(context, (env) => core.openRepo(context.cwd, env))
+  refuseUnfinishedClone(repo)
+  return repo
 }
 
-/** Opens or makes a repository that gets the content which it lacks from its remote. */
-export async function withRemoteContent(context: Context, open: (env: CoreEnvironment) => Promise<Repo>): Promise<Repo> {
-  const openContentSource = async () => (await import('./remote-content.ts')).openRemoteContent(context, repo)
+/** Opens or makes a repository that gets the content which it lacks from its remote; what that takes is added to `traffic`. */
+export async function withRemoteContent(context: Context, open: (env: CoreEnvironment) => Promise<Repo>, traffic?: ContentTraffic): Promise<Repo> {
+  const openContentSource = async () => (await import('./remote-content.ts')).openRemoteContent(context, repo, traffic)
   const repo: Repo = await open({ ...(await describeWorld(context)), openContentSource })
   return repo
 }

@@ -7,6 +7,13 @@ import type { RemoteSession } from '../protocol/remote-session.ts'
 import type { Remote } from '../protocol/remotes.ts'
 import type { Context } from './context.ts'
 
+/** What bringing content has taken so far. */
+export interface ContentTraffic {
+  objects: number
+  /** Every session that was opened, with its counts. */
+  sessions: RemoteSession[]
+}
+
 /**
  * The remotes of a partial repository, as the source of what was left behind
  * there: those with a filter first, and of what one lacks the next is asked,
@@ -14,8 +21,9 @@ import type { Context } from './context.ts'
  * connection is opened when something is needed of it, and again where it was
  * lost. Throws `unknown-remote` where there is none, and what connecting to the
  * first that failed threw where the others have not everything, either.
+ * What it takes is added to `traffic`.
  */
-export async function openRemoteContent(context: Context, repo: Repo): Promise<ContentSource> {
+export async function openRemoteContent(context: Context, repo: Repo, traffic: ContentTraffic = { objects: 0, sessions: [] }): Promise<ContentSource> {
   const [{ fetchObjects }, { listRemotes, requireRemote }, { openRemote }, { newSessionName }] = await Promise.all([
     import('../protocol/fetch.ts'),
     import('../protocol/remotes.ts'),
@@ -29,12 +37,20 @@ export async function openRemoteContent(context: Context, repo: Repo): Promise<C
   let last: Promise<unknown> = Promise.resolve()
   const target = { store: repo.store, objects: repo.objects, newSessionName: () => newSessionName(repo) }
 
+  const connectTo = async (name: string, url: string): Promise<RemoteSession> => {
+    const session = await openRemote(context, url)
+    sessions.set(name, session)
+    traffic.sessions.push(session)
+    return session
+  }
+
   /** Answers what this remote has not. */
   const bringFrom = async ({ name, url }: Remote, ids: readonly Id[], options?: BringOptions): Promise<Id[]> => {
-    const session = sessions.get(name) ?? (await openRemote(context, url))
-    sessions.set(name, session)
+    const session = sessions.get(name) ?? (await connectTo(name, url))
     try {
-      return await fetchObjects(session, target, ids, options?.onBytes)
+      const absent = await fetchObjects(session, target, ids, options?.onBytes)
+      traffic.objects += ids.length - absent.length
+      return absent
     } catch (error) {
       sessions.delete(name)
       await session.close()

@@ -26,7 +26,6 @@ export async function fetchFrom(context: Context, repo: Repo, remote: Remote, op
   const progress = transferProgress(context, 'receiving')
   try {
     const report = await fetchRemote(repo, session, remote.name, {
-      tags: true,
       prune: false,
       ...(remote.filter !== undefined && { wantsContent: 'none' as const }),
       onProgress: ({ bytes }) => progress.show(bytes),

@@ -25,6 +25,11 @@ export class ObjectMarks {
     return true
   }
 
+  /** Takes the marks of a whole pack away. */
+  forget(pack: string): void {
+    this.packs.delete(pack)
+  }
+
   has(pack: string, rank: number): boolean {
     return ((this.packs.get(pack)?.[rank >>> 3] ?? 0) & (1 << (rank & 7))) !== 0
   }

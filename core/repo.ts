@@ -184,7 +184,7 @@ export async function withLock<T>(repo: Repo, work: () => Promise<T>, options: {
 }
 
 /** A name that no other session of writing has, and that sorts by time. */
-export function newSessionName(repo: Repo): string {
+export function newSessionName(repo: { env: Pick<Environment, 'now'> }): string {
   return `${repo.env.now().toString(16).padStart(12, '0')}-${randomBytes(6).toString('hex')}`
 }
 

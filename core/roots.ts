@@ -1,9 +1,8 @@
 import { DitsError } from './errors.ts'
 import type { ObjectRef } from './reachable.ts'
-import type { Repo } from './repo.ts'
+import type { Collectable } from './collecting/sweep.ts'
 import type { Head } from './refs/refs.ts'
 import type { Id } from './objects/id.ts'
-import type { ByteStore } from './store/byte-store.ts'
 import { readIndex } from './staging/stage.ts'
 import { objectsOfMove, objectsOfState, readMergeState } from './merging/merge-state.ts'
 
@@ -19,7 +18,7 @@ export interface Root extends ObjectRef {
  * With `onProblem`, damage is reported and the rest still found; without it,
  * it throws.
  */
-export async function findRoots(repo: Pick<Repo, 'objects' | 'refs' | 'oplog'> & { store: ByteStore }, onProblem?: (error: DitsError) => void): Promise<Root[]> {
+export async function findRoots(repo: Pick<Collectable, 'store' | 'objects' | 'refs' | 'oplog'>, onProblem?: (error: DitsError) => void): Promise<Root[]> {
   const roots = new Map<Id, Root>()
   let undoOnly = false
   const add = (kind: Root['kind'], id: Id | undefined) => void (id && !roots.has(id) && roots.set(id, { kind, id, undoOnly }))
@@ -60,7 +59,7 @@ export async function findRoots(repo: Pick<Repo, 'objects' | 'refs' | 'oplog'> &
 }
 
 /** A ref names a commit or an annotated tag; what is missing counts as a commit, and will be reported as missing. */
-async function kindOfTip(repo: Pick<Repo, 'objects'>, id: Id): Promise<Root['kind']> {
+async function kindOfTip(repo: Pick<Collectable, 'objects'>, id: Id): Promise<Root['kind']> {
   const located = await repo.objects.locate(id)
   return located?.kind === 'tag' ? 'tag' : 'commit'
 }

@@ -1,12 +1,21 @@
 import { changeShallow, decodeCommit, DitsError, isAncestor, newSessionName, readCommit, trackingName, withLock, withTransfer, type Id, type Repo } from '#core'
 import { fetchCommits, type FetchOptions, type FetchReport, type FetchTarget } from './fetch.ts'
 import { havesMax } from './limits.ts'
+import { reachedTags } from './reached-tags.ts'
 import type { RemoteRefs, RemoteSession } from './remote-session.ts'
 
 export interface FetchRemoteOptions {
-  /** Branches there, by their full names; all where it is absent. */
-  branches?: readonly string[] | undefined
-  tags: boolean
+  /**
+   * Branches there, by their full names; 'head' is the one that a clone starts
+   * on. Where it is absent: all, or, where history was left behind, those that
+   * were fetched before.
+   */
+  branches?: readonly string[] | 'head' | undefined
+  /**
+   * Which tags: 'reached' are those that lead to a commit which the branches
+   * bring. Where it is absent: all, or, where history is left behind, those.
+   */
+  tags?: 'all' | 'reached' | 'none' | undefined
   /** Forget branches that are gone there. */
   prune: boolean
   /** Commits of each branch, counted from its newest; the history before them is left behind. All where it is absent. */
@@ -38,15 +47,20 @@ export const syncedPrefixes: readonly string[] = ['refs/heads/', 'refs/tags/']
 /**
  * Brings a remote's branches and tags: their objects, then the refs under
  * `refs/remotes/NAME/` and `refs/tags/`, which say how it is there and so are
- * nothing that undo could take back. A tag that is something else here is kept. Working goes on meanwhile. The
- * session was asked for `syncedPrefixes` with its greeting. Throws
- * `unknown-branch`, `transfer-running`, and what `fetchCommits` throws.
+ * nothing that undo could take back. A tag that is something else here is kept.
+ * Working goes on meanwhile. The session was asked for `syncedPrefixes` with
+ * its greeting. Throws `unknown-repository`, `unknown-branch`,
+ * `transfer-running`, and what `fetchCommits` throws.
  */
 export async function fetchRemote(repo: Repo, session: RemoteSession, remote: string, options: FetchRemoteOptions): Promise<FetchRemoteReport> {
+  if (session.isNew) throw unknownRepository(session.repository)
   return withTransfer(repo, async () => {
     await repo.objects.refresh()
     const there = await session.refs()
-    const chosen = chooseRefs(there, remote, options)
+    const isPart = options.depth !== undefined || (repo.objects.shallow.size > 0 && options.deepen !== 'all')
+    const tags = options.tags ?? (isPart ? 'reached' : 'all')
+    const branches = chooseBranches(there, remote, options.branches ?? (isPart ? await trackedBranches(repo, remote, there) : undefined))
+    const chosen = tags === 'all' ? [...branches, ...chooseTags(there)] : branches
     const target = { store: repo.store, objects: repo.objects, newSessionName: () => newSessionName(repo) }
     const wants = { commits: chosen.filter(isBranch).map(({ id }) => id), tags: chosen.filter((ref) => !isBranch(ref)).map(({ id }) => id) }
     const common = { wantsContent: options.wantsContent, signal: repo.env.signal, ...(options.onProgress && { onProgress: options.onProgress }) }
@@ -55,9 +69,15 @@ export async function fetchRemote(repo: Repo, session: RemoteSession, remote: st
     // Before any ref names them.
     if (report.shallow.length > 0) await changeShallow(repo.store, { add: report.shallow })
     await repo.objects.refresh()
+    if (tags === 'reached') chosen.push(...(await chooseReachedTags(repo, session, target, there, wants.commits)))
     const refs = await withLock(repo, () => moveTrackingRefs(repo, remote, there, chosen, options))
     return { ...report, refs, headBranch: there.headBranch }
   })
+}
+
+/** To whoever may make it by a push; to all others what is not there is what they may not read. */
+function unknownRepository(name: string): DitsError {
+  return new DitsError('unknown-repository', `the server has no repository '${name}'`, { hint: 'check its name; if it is to be made, push to it' })
 }
 
 /** Brings what came before the commits whose parents were left behind; then they are shallow no more, and perhaps older ones are. */
@@ -82,20 +102,37 @@ function isBranch({ remoteName }: ChosenRef): boolean {
   return remoteName.startsWith('refs/heads/')
 }
 
-function chooseRefs(there: RemoteRefs, remote: string, { branches, tags }: FetchRemoteOptions): ChosenRef[] {
-  for (const branch of branches ?? []) {
+function chooseBranches(there: RemoteRefs, remote: string, named: FetchRemoteOptions['branches']): ChosenRef[] {
+  const wanted = named !== 'head' ? named : there.refs.has(there.headBranch) ? [there.headBranch] : undefined
+  const names = [...there.refs.keys()].filter((name) => name.startsWith('refs/heads/'))
+  for (const branch of wanted ?? []) {
     if (there.refs.has(branch)) continue
-    const names = [...there.refs.keys()].filter((name) => name.startsWith('refs/heads/')).map((name) => name.slice('refs/heads/'.length))
     throw new DitsError('unknown-branch', `'${remote}' has no branch '${branch.slice('refs/heads/'.length)}'`, {
-      hint: names.length > 0 ? `its branches are: ${names.slice(0, 20).join(', ')}` : 'it has no branches yet',
+      hint: names.length > 0 ? `its branches are: ${names.slice(0, 20).map((name) => name.slice('refs/heads/'.length)).join(', ')}` : 'it has no branches yet',
     })
   }
-  const chosen: ChosenRef[] = []
-  for (const [remoteName, id] of there.refs) {
-    if (remoteName.startsWith('refs/heads/') && (!branches || branches.includes(remoteName))) chosen.push({ remoteName, name: trackingName(remote, remoteName), id })
-    if (remoteName.startsWith('refs/tags/') && tags) chosen.push({ remoteName, name: remoteName, id })
-  }
-  return chosen
+  return names.filter((name) => !wanted || wanted.includes(name)).map((name) => ({ remoteName: name, name: trackingName(remote, name), id: there.refs.get(name)! }))
+}
+
+/** The branches of a remote that were fetched before and are there still; `undefined`, for all, where none was. */
+async function trackedBranches(repo: Repo, remote: string, there: RemoteRefs): Promise<string[] | undefined> {
+  const prefix = `refs/remotes/${remote}/`
+  const names: string[] = []
+  for await (const { name } of repo.refs.list(prefix)) names.push(`refs/heads/${name.slice(prefix.length)}`)
+  return names.length === 0 ? undefined : names.filter((name) => there.refs.has(name))
+}
+
+function chooseTags(there: RemoteRefs): ChosenRef[] {
+  return [...there.refs].filter(([name]) => name.startsWith('refs/tags/')).map(([name, id]) => ({ remoteName: name, name, id }))
+}
+
+/** The tags that are here already, and those that lead to commits which are here now below `tips`. */
+async function chooseReachedTags(repo: Repo, session: RemoteSession, target: FetchTarget, there: RemoteRefs, tips: readonly Id[]): Promise<ChosenRef[]> {
+  const known: ChosenRef[] = []
+  const unknown: ChosenRef[] = []
+  for (const tag of chooseTags(there)) ((await repo.refs.read(tag.name)) ? known : unknown).push(tag)
+  const reached = await reachedTags(session, target, unknown.map(({ id }) => id), tips)
+  return [...known, ...unknown.filter(({ id }) => reached.has(id))]
 }
 
 /** Commits that are here whole, those that the other side most likely knows first. */

@@ -178,6 +178,23 @@ describe('frames', () => {
     expect(reads).toBeLessThan(30)
   })
 
+  it('wait for each answer anew, however many short ones came late', async () => {
+    const body = encodeRecord(['answer'])
+    let now = 0
+    const late = { read: async () => ((now += 900), Buffer.concat([head(body.length, 1), body])), write: async () => {}, end: async () => {}, abort: () => {} }
+    const client = new FrameStream(late, { now: () => now, silenceMs: 1000 })
+    for (let i = 0; i < 5; i++) {
+      await client.send(['question'])
+      expect((await client.nextMessage())?.[0]).toBe('answer')
+    }
+    // What is sent ahead does not begin anew: those are answers to one question.
+    await client.send(['question'], 'ahead')
+    await client.nextMessage()
+    await expect(client.nextMessage()).rejects.toEqual(code('peer-silent'))
+    const server = new FrameStream(late, { now: () => now, silenceMs: 1000, isServer: true })
+    for (let i = 0; i < 5; i++) expect((await server.nextMessage(10_000))?.[0]).toBe('answer')
+  })
+
   it('tell a client that its server is at work, between other frames and never within one', async () => {
     const script = new Script()
     const server = new FrameStream(script, { now: () => 0, silenceMs: 8, isServer: true })

@@ -1,5 +1,6 @@
 import { decodeRecord, DitsError, encodeRecord, hasCode, type RecordValue } from '#core'
 import { ByteQueue } from './byte-queue.ts'
+import { silent, WaitTimer } from './in-time.ts'
 import { aliveMs, dataFrameBytesMax, messageBytesMax, messagesBurstMax, messagesPerSecondMax, slowBytesPerSecond } from './limits.ts'
 import type { ByteStream } from './transport.ts'
 
@@ -44,8 +45,10 @@ export class FrameStream {
   readonly #now: () => number
   readonly #silenceMs: number
   readonly #isServer: boolean
-  /** How long the other side may still be waited for: what it sends adds to it. */
+  /** How long the other side may still be waited for, from a question on: what it sends adds to it. */
   #patienceMs: number
+  readonly #readTimer = new WaitTimer()
+  readonly #writeTimer = new WaitTimer()
   #isWriting = false
   #alive: Promise<void> | undefined
   /** Bytes of the data frame at hand that were not read yet. */
@@ -110,8 +113,8 @@ export class FrameStream {
   /** The next message, or a piece of data; as `nextMessage`. */
   async next(idleMs?: number): Promise<{ message: Message } | { data: Uint8Array } | undefined> {
     while (this.#dataLeft === 0) {
-      if (!(await this.#fill(1, idleMs))) return undefined
-      await this.#need(headBytes)
+      if (this.#arrived.length === 0 && !(await this.#fill(1, idleMs))) return undefined
+      if (this.#arrived.length < headBytes) await this.#need(headBytes)
       const head = this.#arrived.take(headBytes)
       const length = Buffer.from(head.buffer, head.byteOffset, headBytes).readUInt32LE(0)
       if (head[4] === types.message) return { message: await this.#readMessage(length) }
@@ -119,7 +122,7 @@ export class FrameStream {
       else if (head[4] === types.data && length > 0 && length <= dataFrameBytesMax) this.#dataLeft = length
       else throw violation(`a frame of type ${head[4]} and ${length} bytes`)
     }
-    await this.#need(1)
+    if (this.#arrived.length === 0) await this.#need(1)
     const data = this.#arrived.takeSome(this.#dataLeft)
     this.#dataLeft -= data.length
     return { data }
@@ -170,14 +173,24 @@ export class FrameStream {
   async #write(...parts: Uint8Array[]): Promise<void> {
     this.#isWriting = true
     try {
-      if (this.#alive) await inTime(this.#alive, this.#silenceMs)
+      if (this.#alive) await this.#writeTimer.wait(this.#alive, this.#silenceMs)
       for (const bytes of parts) {
         this.counts.bytesOut += bytes.length
-        await inTime(this.#stream.write(bytes), this.#silenceMs)
+        await this.#writeTimer.wait(this.#stream.write(bytes), this.#silenceMs)
       }
     } finally {
       this.#isWriting = false
     }
+  }
+
+  /**
+   * Who asks anew, or is asked anew, is patient anew: what earlier answers took
+   * says nothing of this one, and many short ones would never make up for it.
+   */
+  #beginWait(isIdle: boolean): void {
+    if (isIdle || (this.#sentSinceRead && !this.#isServer)) this.#patienceMs = this.#silenceMs
+    if (this.#sentSinceRead) this.counts.rounds++
+    this.#sentSinceRead = false
   }
 
   async #need(length: number): Promise<void> {
@@ -187,11 +200,10 @@ export class FrameStream {
   /** Reads until so many bytes are there; false where the stream ended before the first. With `idleMs` the other side is not due to send. */
   async #fill(length: number, idleMs?: number): Promise<boolean> {
     while (this.#arrived.length < length) {
-      if (this.#sentSinceRead) this.counts.rounds++
-      this.#sentSinceRead = false
+      this.#beginWait(idleMs !== undefined)
       if (idleMs === undefined && this.#patienceMs <= 0) throw silent()
       const since = this.#now()
-      const bytes = await inTime(this.#stream.read(), idleMs ?? this.#patienceMs)
+      const bytes = await this.#readTimer.wait(this.#stream.read(), idleMs ?? this.#patienceMs)
       if (!bytes) {
         if (this.#arrived.length === 0) return false
         throw cutShort()
@@ -203,23 +215,6 @@ export class FrameStream {
     }
     return true
   }
-}
-
-/** Waits for what the other side does, so long. Throws `peer-silent`. */
-export async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(silent()), Math.max(1, ms))
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-function silent(): DitsError {
-  return new DitsError('peer-silent', 'the other side was silent, or next to it, for too long', { hint: 'try again' })
 }
 
 function cutShort(): DitsError {

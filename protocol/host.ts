@@ -1,4 +1,4 @@
-import type { ByteStore, Id, PackedObjects, Refs } from '#core'
+import type { AnnouncedMove, ByteStore, Id, PackedObjects, Refs } from '#core'
 import type { Peer } from './transport.ts'
 
 /** What somebody may do in one repository; each role includes the ones before it. */
@@ -25,6 +25,11 @@ export interface Host {
   open(greeting: Greeting): Promise<HostedRepository>
   /** Tells what happened on a stream: for logs and counters. */
   report(event: ServedEvent): void
+  /**
+   * True where clients must not see what the host's own storage says, which
+   * names places on its machine, and `report` keeps it for whoever runs it.
+   */
+  readonly hidesFaults?: boolean
 }
 
 /** A repository as one stream sees it. `release` is called exactly once, when the stream is over. */
@@ -32,6 +37,8 @@ export interface HostedRepository {
   readonly name: string
   readonly user: string
   readonly role: Role
+  /** There is no such repository; it is made when refs are moved in it. */
+  readonly isNew?: boolean
   readonly store: ByteStore
   readonly objects: PackedObjects
   readonly refs: Refs
@@ -45,6 +52,11 @@ export interface HostedRepository {
    * until `release`. Throws a DitsError where that cannot be.
    */
   beginWriting?(): Promise<void>
+  /**
+   * Called before anything is looked at that refs are about to reach, where
+   * garbage may be collected at any time and nobody can keep it from beginning.
+   */
+  announceMove?(): Promise<AnnouncedMove>
   /**
    * Asked before refs move, with everything that they will reach in place.
    * Throws a DitsError where a move is not allowed.
@@ -60,8 +72,9 @@ export interface RefMove {
   after: Id | undefined
 }
 
+/** What happened on a stream. `fault` is the number under which a client was told of it. */
 export type ServedEvent =
   | { kind: 'request'; repository: string; user: string; request: string; ms: number; bytesIn: number; bytesOut: number }
   | { kind: 'moved'; repository: string; user: string; moves: RefMove[] }
-  | { kind: 'failed'; repository: string; user: string; request: string; error: unknown }
+  | { kind: 'failed'; repository: string; user: string | undefined; request: string; error: unknown; fault?: string }
   | { kind: 'refused'; repository: string; user: string | undefined; peer: Peer; code: string; message: string }

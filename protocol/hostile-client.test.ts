@@ -7,7 +7,7 @@ import { TestRepo } from '../core/repo.fixture.ts'
 import type { Random } from '../fixtures/random.ts'
 import { packIds } from './fields.ts'
 import { FrameStream, type Message } from './frames.ts'
-import { movesMax } from './limits.ts'
+import { movesMax, tagDepthMax } from './limits.ts'
 import { connectLoopback } from './loopback.ts'
 import { serveSession } from './serve.ts'
 import { MemoryServer, pushBranch } from './sync.fixture.ts'
@@ -309,9 +309,10 @@ describe('a server', () => {
     const tagger = { name: 'Eve', email: 'e@example.com', timeMs: 0, zoneMinutes: 0 }
     const tags = new Draft()
     let target = { kind: 'commit' as ObjectKind, id }
-    for (let i = 0; i < 20; i++) target = { kind: 'tag', id: tags.add('tag', encodeTag({ targetKind: target.kind, target: target.id, name: 'v', tagger, message: '' })) }
+    const chain = Array.from({ length: 20 }, () => (target = { kind: 'tag', id: tags.add('tag', encodeTag({ targetKind: target.kind, target: target.id, name: 'v', tagger, message: '' })) }).id)
     await raw.store(tags.objects)
-    expect(codeOf(await raw.move(target.id, 'refs/tags/v'))).toBe('bad-ref-target')
+    expect(await raw.move(chain[tagDepthMax - 1]!, 'refs/tags/deep')).toEqual(['moved', [['refs/tags/deep', '', '']]])
+    for (const tooDeep of [chain[tagDepthMax]!, chain.at(-1)!]) expect(codeOf(await raw.move(tooDeep, 'refs/tags/v'))).toBe('bad-ref-target')
   })
 
   it('drops who is silent, before the greeting, within a request and after', async () => {

@@ -6,14 +6,14 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { DiskStore, hasCode, MemoryStore, PackedObjects, type Id } from '#core'
-import type { Random } from '../fixtures/random.ts'
+import { createRandom, type Random } from '../fixtures/random.ts'
 import { fetchCommits } from './fetch.ts'
 import { connectLoopback } from './loopback.ts'
 import { push } from './push.ts'
 import { serveSession } from './serve.ts'
 import { MemoryServer, openSession } from './sync.fixture.ts'
 import { forSeeds, reachOf, Synthetic } from './synthetic.fixture.ts'
-import { connectionLost, type ByteStream, type Connection } from './transport.ts'
+import { connectionLost, streamBufferBytesMax, type ByteStream, type Connection } from './transport.ts'
 
 /** A stream that is cut after so many bytes in the direction that carries the objects, in the middle of a write or a read. */
 class CutStream implements ByteStream {
@@ -168,6 +168,85 @@ describe('a transfer that is cut again and again', () => {
       await assertWhole(objects, id)
     })
     console.log(report.join('\n'))
+  })
+})
+
+/** A connection whose streams pass so many bytes on and then, without a word, nothing until `goOn` is called, as where a cable is pulled. */
+function hangingConnection(server: MemoryServer, bytes: number): { connection: Connection; hangs: Promise<void>; goOn(): void } {
+  const inner = server.connect()
+  const { promise: hangs, resolve } = Promise.withResolvers<void>()
+  const { promise: isBack, resolve: goOn } = Promise.withResolvers<void>()
+  let left = bytes
+  const openStream = async (): Promise<ByteStream> => {
+    const stream = await inner.openStream()
+    const write = async (piece: Uint8Array) => {
+      const before = piece.subarray(0, left)
+      left -= before.length
+      if (before.length > 0) await stream.write(before)
+      if (left > 0) return
+      resolve()
+      await isBack
+      if (before.length < piece.length) await stream.write(piece.subarray(before.length))
+    }
+    return { read: () => stream.read(), write, end: () => stream.end(), abort: (reason) => stream.abort(reason) }
+  }
+  return { connection: { ...inner, openStream }, hangs, goOn }
+}
+
+describe('a push whose line broke without a sign', () => {
+  it('goes on over another one with what the first had brought, while the server still waits for the rest', async () => {
+    await forSeeds(2, async (random, seed) => {
+      const { synthetic, id, bytes } = await largeHistory(random)
+      const server = new MemoryServer()
+      const move = { name: 'refs/heads/main', before: undefined, after: id }
+      const cutAt = Math.round(bytes * (0.3 + 0.6 * random.next()))
+      const { connection, hangs } = hangingConnection(server, cutAt)
+      const first = await openSession(connection)
+      const never = first.refs().then((refs) => push(first, synthetic.objects, refs, [move]))
+      never.catch(() => {})
+      await hangs
+      const second = await openSession(server.connect())
+      const { results, bytesSent } = await push(second, synthetic.objects, await second.refs(), [move])
+      expect(results[0]!.code).toBe('')
+      // What the server had not read yet when the second one came, and the record that was cut.
+      expect(cutAt + bytesSent - bytes, `seed ${seed}`).toBeLessThan(2 * streamBufferBytesMax)
+      await second.close()
+      await connection.close()
+    })
+  })
+
+  it('ends whole all the same where the line comes back', async () => {
+    await forSeeds(3, async (random) => {
+      const { synthetic, id, bytes } = await largeHistory(random)
+      const server = new MemoryServer()
+      const { connection, hangs, goOn } = hangingConnection(server, Math.round(bytes * (0.3 + 0.6 * random.next())))
+      const first = await openSession(connection)
+      const remote = await first.refs()
+      const pushing = push(first, synthetic.objects, remote, [{ name: 'refs/heads/main', before: undefined, after: id }])
+      await hangs
+      const second = await openSession(server.connect())
+      expect((await second.refs()).objects).toBeGreaterThan(100)
+      await second.close()
+      goOn()
+      expect((await pushing).results[0]!.code).toBe('')
+      await first.close()
+      await assertWhole(await PackedObjects.open(server.store), id)
+    })
+  })
+
+  it('is no reason to store what somebody else is sending before it is all there', async () => {
+    const { synthetic, id, bytes } = await largeHistory(createRandom(1))
+    const server = new MemoryServer()
+    const { connection, hangs } = hangingConnection(server, Math.round(bytes / 2))
+    const first = await openSession(connection)
+    const never = first.refs().then((refs) => push(first, synthetic.objects, refs, [{ name: 'refs/heads/main', before: undefined, after: id }]))
+    never.catch(() => {})
+    await hangs
+    server.user = 'bob'
+    const second = await openSession(server.connect())
+    expect((await second.refs()).objects).toBe(0)
+    await second.close()
+    await connection.close()
   })
 })
 

@@ -12,8 +12,6 @@ export const dataFrameBytesMax = 1 * MiB
 /** Messages that are not answered by data and come before a stream is taken to be hostile: so many at once, and so many a second after that. */
 export const messagesBurstMax = 10_000
 export const messagesPerSecondMax = 2_000
-/** What one stream may hold back in memory, in each direction. */
-export const streamBufferBytesMax = 4 * MiB
 /** Ids in one message. */
 export const idsPerMessageMax = 4096
 /** Requests for objects that wait for their answers at the same time. */
@@ -56,3 +54,6 @@ export const slowBytesPerSecond = 1 * KiB
 export const aliveMs = 15_000
 /** How long a client may keep a stream open between two requests. */
 export const idleMs = 10 * 60_000
+/** How long a client may take to end its direction after the server has ended its own, and what it may still send then. */
+export const lingerMs = 60_000
+export const lingerBytesMax = 16 * MiB

@@ -67,10 +67,28 @@ async function checkMove(repo: Repo, remote: string, move: RefMove, options: Pus
   if (!isBranch) {
     throw new DitsError('push-rejected', `'${remote}' has another tag '${short}'`, { hint: 'delete it there first, or choose another name' })
   }
-  if ((await repo.objects.locate(before))?.kind === 'commit' && (await isAncestor(repo.objects, before, after))) return move
+  const isHere = (await repo.objects.locate(before))?.kind === 'commit'
+  if (isHere && (await isAncestor(repo.objects, before, after))) return move
+  const replacing = isHere && (await wasRewritten(repo, before, after)) ? '; or, as you had them and rewrote them, replace them: dits push --force-with-lease' : ''
   throw new DitsError('push-rejected', `'${short}' at '${remote}' has commits that are not in yours`, {
-    hint: 'bring them in first: dits pull',
+    hint: `bring them in first: dits pull${replacing}`,
   })
+}
+
+/** Moves of branches in which a rewritten commit is looked for. */
+const movesLookedAtMax = 50
+
+/** Whether a branch that is at `now` had the commit `lost` before: it was amended, reset or rebased since. */
+async function wasRewritten(repo: Repo, lost: Id, now: Id): Promise<boolean> {
+  let left = movesLookedAtMax
+  for await (const { refs } of repo.oplog.newestFirst()) {
+    for (const { name, before } of refs) {
+      if (!before || !name.startsWith('refs/heads/') || (await repo.refs.read(name)) !== now) continue
+      if (await isAncestor(repo.objects, lost, before)) return true
+      if (--left === 0) return false
+    }
+  }
+  return false
 }
 
 function nothingToDelete(remote: string, name: string): DitsError {

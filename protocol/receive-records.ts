@@ -1,6 +1,9 @@
 import { DitsError, hashObject, idFromBytes, limits, openRecord, PackWriter, readRecordHeader, recordCheckHolds, recordHeaderBytes, type ByteStore, type Id, type ObjectKind, type PackedObjects, type RecordHeader } from '#core'
 import { violation } from './frames.ts'
 
+/** What is handed to the store on a slow line, so that a killed process has lost little more than that. */
+const eagerBytes = 512 * 1024
+
 /** What was received. */
 export interface ReceivedCounts {
   objects: number
@@ -34,24 +37,25 @@ export class RecordReceiver {
   constructor(store: ByteStore, objects: PackedObjects, sessionName: string) {
     this.#objects = objects
     let packs = 0
-    this.#writer = new PackWriter(store, { nextName: () => `${sessionName}-${packs++}`, piecesWaitingMax: 1 })
+    this.#writer = new PackWriter(store, { nextName: () => `${sessionName}-${packs++}`, piecesWaitingMax: 1, eagerBytes })
   }
 
   /**
-   * Takes a piece, which is free again when this resolves. Throws
-   * `protocol-violation` where it is no record, or one that `accepts`, which
-   * is asked as soon as its header is there, refuses, and `object-garbled`
-   * where its object is not what its id says.
+   * Takes a piece, which is free again at once. Where storing lags behind,
+   * answers what to wait for before the next one, which keeps memory bounded.
+   * Throws `protocol-violation` where it is no record, or one that `accepts`,
+   * which is asked as soon as its header is there, refuses, and
+   * `object-garbled` where its object is not what its id says.
    */
-  async push(piece: Uint8Array, accepts?: Accepts): Promise<void> {
+  push(piece: Uint8Array, accepts?: Accepts): Promise<void> | undefined {
     this.counts.bytes += piece.length
     for (let at = 0; at < piece.length; ) {
       at += this.#record ? this.#fill(this.#record, piece, at) : this.#fillHead(piece, at, accepts)
       if (!this.#record || this.#record.filled < this.#record.bytes.length) continue
       this.#store(this.#record)
       this.#record = undefined
-      await this.#writer.ready()
     }
+    return this.#writer.ready()
   }
 
   /** Makes what was received so far durable and readable. Throws what storing throws. */
@@ -59,6 +63,19 @@ export class RecordReceiver {
     this.#record = undefined
     this.#headFilled = 0
     await this.#writer.finish()
+    await this.#objects.packs.refresh()
+  }
+
+  /** Makes the whole records so far durable and readable, and goes on with the one that is on its way. Throws what storing throws. */
+  async settle(): Promise<void> {
+    const record = this.#record
+    const begun = record && Buffer.from(record.bytes.subarray(0, record.filled))
+    const stored = this.#writer.finish()
+    if (record && begun) {
+      record.bytes = this.#writer.reserve(record.bytes.length)
+      record.bytes.set(begun)
+    }
+    await stored
     await this.#objects.packs.refresh()
   }
 

@@ -1,7 +1,8 @@
 import { checkRefName, DitsError, type Id, type ObjectRef, type PackedObjects } from '#core'
 import { IdFilter } from './bloom.ts'
 import { packIds, readArray, readBytes, readCount, readId, readText, readWords, unpackIds, unpackRefs } from './fields.ts'
-import { FrameStream, inTime, violation, type FrameCounts, type Message } from './frames.ts'
+import { FrameStream, violation, type FrameCounts, type Message } from './frames.ts'
+import { inTime } from './in-time.ts'
 import { packShortIds } from './held.ts'
 import type { RefMove, Role } from './host.ts'
 import { boundaryMax, filterBytesMax, idsPerMessageMax, missingMax, movesMax, protocolVersion, refNamesBytesMax, refsPerMessageMax, silenceMs } from './limits.ts'
@@ -46,6 +47,9 @@ export interface MoveResult {
  */
 export class RemoteSession {
   readonly role: Role
+  /** The name that was asked for, and whether there is no such repository, which a push would make. */
+  readonly repository: string
+  readonly isNew: boolean
   readonly transport: string
   readonly #frames: FrameStream
   readonly #silenceMs: number
@@ -57,9 +61,11 @@ export class RemoteSession {
   #questionsOpen = 0
   #onClose: (() => Promise<void>) | undefined
 
-  private constructor(frames: FrameStream, known: { role: Role; transport: string; silenceMs: number; prefixes: readonly string[] }) {
+  private constructor(frames: FrameStream, known: { role: Role; repository: string; isNew: boolean; transport: string; silenceMs: number; prefixes: readonly string[] }) {
     this.#frames = frames
     this.role = known.role
+    this.repository = known.repository
+    this.isNew = known.isNew
     this.transport = known.transport
     this.#silenceMs = known.silenceMs
     this.#prefixes = known.prefixes
@@ -78,7 +84,7 @@ export class RemoteSession {
       if (prefixes) await frames.send(['refs', [...prefixes]])
       const welcome = expect(await frames.nextMessage(), 'welcome')
       if (readCount(welcome[1], 'version', protocolVersion) !== protocolVersion) throw violation('an answer in another version')
-      return new RemoteSession(frames, { role: readRole(welcome[2]), transport: connection.transport, silenceMs: patience, prefixes: prefixes ?? [] })
+      return new RemoteSession(frames, { role: readRole(welcome[2]), repository: greeting.repository, isNew: welcome[3] === 'new', transport: connection.transport, silenceMs: patience, prefixes: prefixes ?? [] })
     } catch (error) {
       frames.abort(error instanceof Error ? error : new Error(String(error)))
       throw error
@@ -230,7 +236,8 @@ export class RemoteSession {
         receiver.assertWhole()
         return message
       }
-      await receiver.push(frame.data, accepts)
+      const waiting = receiver.push(frame.data, accepts)
+      if (waiting) await waiting
       onBytes?.(frame.data.length)
     }
   }

@@ -11,8 +11,8 @@ import { sendRecords, type ToSend } from './send-records.ts'
  * `['history', wants, haves, depth, content]`: the commits that `wants` reach
  * and `haves` do not, with their trees, as data; with content 1 also the
  * manifests and lists of their files, never chunks. A depth other than 0 counts
- * commits from the wants; those whose parents were left behind are named at
- * the end. The client asks for what it still misses by `objects`.
+ * commits from the wants; those whose parents were left behind, by this
+ * question or long ago, are named at the end. The client asks for what it still misses by `objects`.
  */
 export async function serveHistory(frames: FrameStream, repository: HostedRepository, message: Message, signal?: AbortSignal): Promise<void> {
   const wants = unpackIds(message[1], 'wants', idsPerMessageMax)
@@ -22,13 +22,18 @@ export async function serveHistory(frames: FrameStream, repository: HostedReposi
   const { objects } = repository
   await objects.packs.refresh()
   const found = await commitsHere(objects, wants)
-  if (found.length < wants.length) throw new DitsError('object-missing', 'a commit that was asked for is not here', { hint: 'run: dits fetch' })
+  if (found.length < wants.length) throw notHere(objects)
   const boundary: Id[] = []
   const commits = depth > 0 ? nearCommits(objects, found, depth, boundary) : (await newCommits(objects, found, haves, signal)).commits
   const difference = new Difference(objects, { signal, ...(content === 0 && { wantsContent: 'none' }) })
   await sendRecords(objects, frames, withTrees(objects, difference, commits, new Set(boundary), depth > 0))
   for (let at = 0; at < boundary.length; at += idsPerMessageMax) await frames.send(['boundary', packIds(boundary.slice(at, at + idsPerMessageMax))])
   await frames.send(['history-end'])
+}
+
+function notHere(objects: PackedObjects): DitsError {
+  if (objects.shallow.size === 0) return new DitsError('object-missing', 'a commit that was asked for is not here', { hint: 'run: dits fetch' })
+  return new DitsError('content-unavailable', 'only the newest part of the history is here', { hint: 'take that part with --depth, or run there: dits fetch --unshallow' })
 }
 
 async function* withTrees(
@@ -48,7 +53,7 @@ async function* withTrees(
   }
 }
 
-/** The commits at most so many steps from `tips`, nearest first; `boundary` gets those whose parents are further. */
+/** The commits at most so many steps from `tips`, nearest first; `boundary` gets those with parents that are not followed. */
 async function* nearCommits(objects: PackedObjects, tips: readonly Id[], depth: number, boundary: Id[]): AsyncGenerator<{ id: Id; commit: Commit }> {
   const seen = new Set<Id>(tips)
   let level = [...tips]
@@ -57,8 +62,10 @@ async function* nearCommits(objects: PackedObjects, tips: readonly Id[], depth: 
     for (const id of level) {
       const commit = await readCommit(objects, id)
       yield { id, commit }
-      if (step === depth) {
-        if (commit.parents.length > 0 && boundary.push(id) > boundaryMax) throw new DitsError('history-too-wide', `more than ${boundaryMax} commits lie at this depth`, { hint: 'ask for another depth, or for all' })
+      // What is a beginning here has parents where the client reads it.
+      const isCut = objects.shallow.has(id)
+      if (step === depth || isCut) {
+        if ((isCut || commit.parents.length > 0) && boundary.push(id) > boundaryMax) throw new DitsError('history-too-wide', `more than ${boundaryMax} commits lie at this depth`, { hint: 'ask for another depth, or for all' })
         continue
       }
       for (const parent of commit.parents) {

@@ -1,11 +1,14 @@
-import { DitsError, salvagePacks, type Id } from '#core'
+import { DitsError, hasCode, salvagePacks, type Id } from '#core'
+import { asError, errorToTell } from './faults.ts'
 import { clipText, readArray, readBytes, readCount, readText, unpackIds } from './fields.ts'
-import { FrameStream, inTime, violation, type Message } from './frames.ts'
+import { FrameStream, violation, type Message } from './frames.ts'
+import { inTime } from './in-time.ts'
 import { filterOfAll, heldBits } from './held.ts'
 import type { Host, HostedRepository } from './host.ts'
 import { greetingMs, idleMs, idsPerMessageMax, prefixesMax, protocolVersion, refsPerMessageMax, shortIdBytes, shortIdsPerMessageMax, silenceMs } from './limits.ts'
 import { locateHere } from './new-commits.ts'
 import { RecordReceiver } from './receive-records.ts'
+import { noteReceiving, settleReceiving } from './receiving.ts'
 import { sendRecords, type ToSend } from './send-records.ts'
 import { serveHistory } from './serve-history.ts'
 import { serveMove } from './serve-move.ts'
@@ -63,12 +66,13 @@ async function greet(frames: FrameStream, peer: Peer, host: Host, withinMs: numb
       agent: readText(message[4], 'agent', 256),
       peer,
     })
-    await frames.send(['welcome', protocolVersion, repository.role])
+    await frames.send(['welcome', protocolVersion, repository.role, ...(repository.isNew ? ['new'] : [])])
     return repository
   } catch (error) {
-    if (!(error instanceof DitsError) || error.code === 'protocol-violation') throw error
-    await tellError(frames, error)
-    host.report({ kind: 'refused', repository: '', user: undefined, peer, code: error.code, message: error.message })
+    if (hasCode(error, 'protocol-violation')) throw error
+    const told = errorToTell(host, error, { repository: '', user: undefined, request: 'hello' })
+    await tellError(frames, told)
+    if (told === error) host.report({ kind: 'refused', repository: '', user: undefined, peer, code: told.code, message: told.message })
     return undefined
   }
 }
@@ -136,20 +140,19 @@ class Session {
     }
   }
 
-  /** Before a client that may push learns what is here, what an earlier push had brought when the server was killed. */
+  /** Before a client that may push learns what is here: what an earlier push of its had brought when the server was killed, or its line broke. */
   #salvage(): Promise<unknown> {
-    const { store, objects } = this.#repository
-    this.#salvaged ??= salvagePacks(store, objects, () => this.#repository.newSessionName())
+    const { store, objects, user } = this.#repository
+    this.#salvaged ??= settleReceiving(store, user).then(() => salvagePacks(store, objects, () => this.#repository.newSessionName()))
     return this.#salvaged
   }
 
   /** Tells the client, where the stream can still be used; where data may be on its way, it cannot. */
   async #fail(request: string, error: unknown): Promise<void> {
-    const known = asError(error)
-    if (endsStream.has(known.code)) throw error
-    await tellError(this.#frames, known)
+    if (endsStream.has(asError(error).code)) throw error
+    const { name, user } = this.#repository
+    await tellError(this.#frames, errorToTell(this.#host, error, { repository: name, user, request }))
     if (request === 'store') throw error
-    if (known.code === 'server-failure') this.#host.report({ kind: 'failed', repository: this.#repository.name, user: this.#repository.user, request, error })
   }
 
   /** `['refs', prefixes]`: names and ids, in as many messages as it takes; then HEAD's branch and how many objects there are. */
@@ -203,6 +206,7 @@ class Session {
   async #store(): Promise<void> {
     const { store, objects } = this.#repository
     const receiver = new RecordReceiver(store, objects, this.#repository.newSessionName())
+    const forget = noteReceiving(store, this.#repository.user, receiver)
     try {
       for (;;) {
         const frame = await this.#frames.next()
@@ -212,10 +216,11 @@ class Session {
           receiver.assertWhole()
           break
         }
-        await receiver.push(frame.data)
+        const waiting = receiver.push(frame.data)
+        if (waiting) await waiting
       }
     } finally {
-      await receiver.finish()
+      await receiver.finish().finally(forget)
     }
     await this.#frames.send(['stored', receiver.counts.objects, receiver.counts.known])
   }
@@ -227,10 +232,4 @@ const endsStream = new Set(['protocol-violation', 'connection-lost', 'peer-silen
 /** Tells a client what went wrong, without what it must not know. */
 async function tellError(frames: FrameStream, error: DitsError): Promise<void> {
   await frames.send(['error', error.code, clipText(error.message), error.hint === undefined ? null : clipText(error.hint)])
-}
-
-/** A DitsError as it is; anything else is a failure of the server's own, whose text is for its log only. */
-function asError(error: unknown): DitsError {
-  if (error instanceof DitsError) return error
-  return new DitsError('server-failure', 'the server failed at this request', { hint: "ask its administrator to look into the server's log", cause: error })
 }

@@ -12,6 +12,7 @@ export class MemoryServer implements Host {
   readonly store: ByteStore
   readonly events: ServedEvent[] = []
   role: Role = 'write'
+  user = 'ada'
   #sessions = 0
 
   constructor(store: ByteStore = new MemoryStore()) {
@@ -21,7 +22,7 @@ export class MemoryServer implements Host {
   async open(): Promise<HostedRepository> {
     return {
       name: 'memory',
-      user: 'ada',
+      user: this.user,
       role: this.role,
       store: this.store,
       objects: await PackedObjects.open(this.store),

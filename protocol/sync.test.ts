@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { hasCode, markReachable, PackedObjects, type Id } from '#core'
+import { changeShallow, createRefs, hasCode, markReachable, PackedObjects, type Id } from '#core'
 import { TestRepo } from '../core/repo.fixture.ts'
 import { seedFrom } from '../fixtures/noise.ts'
 import { createRandom } from '../fixtures/random.ts'
+import { fetchCommits } from './fetch.ts'
 import { fetchBranch, MemoryServer, openSession, pushBranch } from './sync.fixture.ts'
 
 /** Bytes that do not compress and are the same in every run. */
@@ -185,6 +186,21 @@ describe('fetch', () => {
     expect(await test.repo.objects.has(third)).toBe(true)
   })
 
+  it('of what has only its newest commits itself brings these with a depth, and is told why nothing without', async () => {
+    const source = await TestRepo.create()
+    const server = new MemoryServer()
+    await source.commit({ a: 'one' })
+    const second = await source.commit({ a: 'two' })
+    const third = await source.commit({ a: 'three' })
+    await pushBranch(source.repo, server)
+    const shallow = await shallowCopy(server, 2)
+    const test = await TestRepo.create()
+    expect((await fetchBranch(test.repo, shallow, { depth: 9 })).shallow).toEqual([second])
+    expect(await test.repo.objects.has(third)).toBe(true)
+    const whole = await TestRepo.create()
+    await expect(fetchBranch(whole.repo, shallow)).rejects.toSatisfy((error) => hasCode(error, 'content-unavailable'))
+  })
+
   it('with a depth counts the commits from one that a tag names as from those of a branch', async () => {
     const source = await TestRepo.create()
     const server = new MemoryServer()
@@ -197,6 +213,19 @@ describe('fetch', () => {
     expect(report.shallow).toEqual([third])
   })
 })
+
+/** A server that has only so many of the newest commits of another. */
+async function shallowCopy(server: MemoryServer, depth: number): Promise<MemoryServer> {
+  const copy = new MemoryServer()
+  const session = await openSession(server.connect())
+  const { refs } = await session.refs()
+  const target = { store: copy.store, objects: await PackedObjects.open(copy.store), newSessionName: () => 'copy' }
+  const { shallow } = await fetchCommits(session, target, { commits: [...refs.values()] }, { haves: [], depth })
+  await session.close()
+  await changeShallow(copy.store, { add: shallow })
+  for (const [name, id] of refs) await createRefs(copy.store).move(name, undefined, id)
+  return copy
+}
 
 function manyFiles(count: number): Record<string, string> {
   return Object.fromEntries(Array.from({ length: count }, (_, i) => [`many/${i % 7}/file-${i}.txt`, `content of ${i}`]))

@@ -1,21 +1,12 @@
 import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
 import type { RawData, WebSocket } from 'ws'
 import { Inbox } from './inbox.ts'
 import { connectionLost, streamBufferBytesMax, type ByteStream } from './transport.ts'
+import { MessageEncoder } from './websocket-messages.ts'
 
 /** The largest message that this side sends, and by default accepts. */
 export const messageBytesMax = streamBufferBytesMax
-/**
- * Content of a TLS record. Messages are cut so that each fills one: a receiver
- * finds it in one piece then, and copies nothing. Longer ones would be joined
- * from pieces, which costs it more than all the rest of a message does.
- */
-const tlsRecordBytes = 16 * 1024
-/** Bytes before the payload of a message that long, from a server and, with the mask, from a client (RFC 6455, section 5.2). */
-const messageHeadBytes = { server: 4, client: 8 } as const
-/** Messages that are handed to the socket together. */
-const messagesTogether = 32
-
 /** Close codes of the protocol, from the range that is free for applications. */
 export const closeCodes = { done: 1000, stopping: 1001, broken: 1002, badMessage: 1003, silent: 4000, abandoned: 4001 } as const
 
@@ -45,7 +36,7 @@ export interface WebSocketStreamOptions {
   /** Bytes that came over the network so far, by which even half a message is a sign of life. */
   bytesRead: () => number
   /** Which side this is. */
-  side: keyof typeof messageHeadBytes
+  side: 'client' | 'server'
   /** What the WebSocket runs over. */
   socket: Duplex
 }
@@ -65,7 +56,7 @@ export class WebSocketStream implements ByteStream {
   readonly #subject: string
   readonly #bytesRead: () => number
   readonly #under: Duplex
-  readonly #messageBytes: number
+  readonly #messages: MessageEncoder
   readonly #inbox: Inbox
   /** What to tell the sends that the socket has not taken yet. */
   readonly #sending = new Set<(failure: Error) => void>()
@@ -77,7 +68,7 @@ export class WebSocketStream implements ByteStream {
   constructor(socket: WebSocket, { subject, idleMs, bytesRead, side, socket: under }: WebSocketStreamOptions) {
     this.#socket = socket
     this.#under = under
-    this.#messageBytes = tlsRecordBytes - messageHeadBytes[side]
+    this.#messages = new MessageEncoder(side, under instanceof TLSSocket)
     this.#subject = subject
     this.#bytesRead = bytesRead
     this.#inbox = new Inbox(() => socket.resume())
@@ -99,16 +90,17 @@ export class WebSocketStream implements ByteStream {
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    const together = messagesTogether * this.#messageBytes
-    for (let from = 0; from < bytes.length; from += together) {
+    for (let from = 0; from < bytes.length; from += this.#messages.bytesTogether) {
       this.#assertWritable()
-      await this.#sendTogether(bytes.subarray(from, from + together))
+      const some = bytes.subarray(from, from + this.#messages.bytesTogether)
+      if (some.length < this.#messages.payloadBytes) await this.#handOver((onTaken) => this.#socket.send(some, onTaken))
+      else await this.#handOver((onTaken) => this.#sendMessages(some, onTaken))
     }
   }
 
   end(): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure)
-    this.#ended ??= this.#send(new Uint8Array(0)).then(() => this.#closeWhenOver())
+    this.#ended ??= this.#handOver((onTaken) => this.#socket.send(new Uint8Array(0), onTaken)).then(() => this.#closeWhenOver())
     return this.#ended
   }
 
@@ -137,30 +129,28 @@ export class WebSocketStream implements ByteStream {
     return this.#ended !== undefined && this.#inbox.isEnded
   }
 
-  /** Sends bytes as messages that the socket gets at once, so that the first begins a TLS record. */
-  async #sendTogether(bytes: Uint8Array): Promise<void> {
-    this.#under.cork()
-    let last = Promise.resolve()
-    for (let from = 0; from < bytes.length; from += this.#messageBytes) {
-      last = this.#send(bytes.subarray(from, from + this.#messageBytes))
-      // They fail together, and one is waited for.
-      last.catch(() => {})
-    }
-    this.#under.uncork()
-    await last
-  }
-
-  /** Resolves when the socket has taken the bytes, which is when they are free again. */
-  #send(bytes: Uint8Array): Promise<void> {
+  /** Resolves when the socket has taken what `send` gives it, which is when the bytes are free again. */
+  #handOver(send: (onTaken: (error?: Error | null) => void) => void): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#sending.add(reject)
-      this.#socket.send(bytes, (error) => {
+      send((error) => {
         this.#sending.delete(reject)
         this.#sends++
         if (error) reject(this.#failure ?? connectionLost(this.#subject, error.message, error))
         else resolve()
       })
     })
+  }
+
+  /**
+   * Sends much as messages that each fill a TLS record, made here: from the
+   * library each would go through the socket as two pieces of its own, which
+   * costs a sender a quarter of all that it does. Whole messages may come
+   * between what the library sends, as it sends each at once.
+   */
+  #sendMessages(bytes: Uint8Array, onTaken: (error?: Error | null) => void): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) onTaken(new Error('it is closing'))
+    else this.#under.write(this.#messages.encode(bytes), onTaken)
   }
 
   #receive(data: RawData, isBinary: boolean): void {

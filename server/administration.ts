@@ -1,4 +1,6 @@
+import type { SweepReport } from '#core'
 import { createAccounts, type Accounts, type Clock } from './accounts.ts'
+import { collectGarbage, type CollectOptions } from './collect-garbage.ts'
 import { openData } from './open-data.ts'
 import { createRepositories, type Repositories } from './repositories.ts'
 
@@ -8,6 +10,12 @@ export interface Administration {
   repositories: Repositories
   /** Removes a user with all tokens and grants. Throws `unknown-user`. */
   removeUser(name: string): Promise<{ tokens: number; grants: number }>
+  /** What `dits server gc` goes through where nothing is named: repositories, those that are put away too, and what first pushes left that came to nothing. */
+  collectableNames(): Promise<string[]>
+  /** Collects the garbage of what lies under one name; see `collectGarbage`. */
+  collect(name: string, options: Omit<CollectOptions, 'clock'>): Promise<SweepReport>
+  /** Removes what interrupted writes left more than a day ago. Answers how much that was. */
+  sweepUnfinished(): Promise<number>
   close(): Promise<void>
 }
 
@@ -20,6 +28,13 @@ export async function openAdministration(location: string, clock: Clock): Promis
     accounts,
     repositories,
     close: () => data.close(),
+    collect: (name, options) => collectGarbage(repositories, name, { ...options, clock }),
+    sweepUnfinished: () => data.sweep(clock.now()),
+    async collectableNames() {
+      const names = new Set(await Array.fromAsync(repositories.contentNames()))
+      for await (const { name } of repositories.list()) names.add(name)
+      return [...names].sort()
+    },
     async removeUser(name) {
       const user = await accounts.readUser(name)
       const tokens = await accounts.removeUser(name)

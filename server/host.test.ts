@@ -164,12 +164,13 @@ describe('a first push to a new name', () => {
   it('makes the repository, for who may', async () => {
     const server = openTestServer({ autoCreate: 'admin' })
     const repository = await server.host.open(server.greet('studio/new', await server.tokenOf('ada', 'admin')))
-    expect(await repository.readHeadBranch()).toBe(branch)
+    expect([repository.isNew, await repository.readHeadBranch()]).toEqual([true, branch])
     expect(await Array.fromAsync(server.repositories.list())).toEqual([])
     const id = await push(repository, ['refs/heads/edit'])
     expect(await repository.readHeadBranch()).toBe('refs/heads/edit')
     expect((await server.repositories.read('studio/new')).name).toBe('studio/new')
     const again = await server.host.open(server.greet('studio/new', await server.tokenOf('bob', 'read')))
+    expect(again.isNew).toBe(false)
     expect(await again.refs.read('refs/heads/edit')).toBe(id)
   })
 

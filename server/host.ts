@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto'
-import { createRefs, DitsError, holdsRepository, initStore, ReadOnlyStore, type ByteStore, type Refs } from '#core'
+import { announceMove, createRefs, DitsError, holdsRepository, initStore, newSessionName, ReadOnlyStore, type ByteStore, type Refs } from '#core'
 import type { Greeting, Host, HostedRepository, RefMove, Role, ServedEvent } from '../protocol/host.ts'
 import type { Accounts, Clock, Identity } from './accounts.ts'
 import type { Attempts } from './attempts.ts'
@@ -32,6 +31,7 @@ export function createHost(options: HostOptions): Host {
   const open = new OpenRepositories((name) => repositories.contentOf(name), clock.elapsedMs)
 
   return {
+    hidesFaults: true,
     report: (event) => options.report(event),
     async open(greeting) {
       const { address } = greeting.peer
@@ -43,7 +43,8 @@ export function createHost(options: HostOptions): Host {
         await attempts.fail(address)
         throw accessDenied(greeting)
       }
-      return openHosted(options, open, { name: greeting.repository, identity, role })
+      const isNew = (await repositories.find(greeting.repository)) === undefined
+      return openHosted(options, open, { name: greeting.repository, identity, role, isNew })
     },
   }
 }
@@ -66,23 +67,27 @@ interface Admission {
   name: string
   identity: Identity
   role: Role
+  isNew: boolean
 }
 
 async function openHosted(options: HostOptions, open: OpenRepositories, admission: Admission): Promise<HostedRepository> {
-  const { name, identity, role } = admission
+  const { name, identity, role, isNew } = admission
   const { store: shared, objects, release } = await open.open(name)
   // Whatever the protocol is made to do, a reader's stream cannot write.
   const store = includesRole(role, 'write') ? shared : new ReadOnlyStore(shared)
   const refs = createRefs(store)
+  const newName = () => newSessionName({ env: options.clock })
   return {
     name,
     user: identity.user.name,
     role,
+    isNew,
     store,
     objects,
     refs,
     readHeadBranch: () => readHeadBranch(store, refs, name),
-    newSessionName: () => `${options.clock.now().toString(16).padStart(12, '0')}-${randomBytes(6).toString('hex')}`,
+    newSessionName: newName,
+    announceMove: () => announceMove(store, newName()),
     async checkMoves(moves) {
       const now = await options.accounts.identifyAgain(identity)
       if (!now || !includesRole(await roleIn(options, now, name, { fresh: true }), 'write')) throw accessDenied({ repository: name })

@@ -47,5 +47,5 @@ function readableLine(line: string): string {
 
 function readableValue(value: unknown): string {
   if (typeof value === 'string' && /^[\w./:@%+-]+$/.test(value)) return value
-  return JSON.stringify(value).replace(/[\x7f-\x9f\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return JSON.stringify(value).replace(/[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -199,7 +199,7 @@ function logEvent(log: Log, event: ServedEvent): void {
       return log.warn({ repository, user, code, message, address: peer.address }, 'refused')
     }
     case 'failed':
-      return log.error({ repository: event.repository, user: event.user, request: event.request, error: event.error }, 'failed')
+      return log.error({ fault: event.fault, repository: event.repository, user: event.user, request: event.request, error: event.error }, 'failed')
     case 'moved':
       return log.info({ repository: event.repository, user: event.user, moves: event.moves }, 'moved')
     case 'request': {

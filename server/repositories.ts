@@ -40,6 +40,8 @@ export interface Repositories {
   destroy(name: string): Promise<void>
   /** Says what a user may do in a repository from now on; nothing of its own where `role` is absent. Throws `unknown-repository`. */
   grant(name: string, user: Pick<User, 'name' | 'id'>, role: Role | undefined): Promise<RepositoryRecord>
+  /** The names under which there is content, also without a repository: what a first push brought that moved nothing. */
+  contentNames(): AsyncIterable<string>
   /** The store of a repository's content, whether or not there is such a repository. */
   contentOf(name: string): ByteStore
 }
@@ -62,6 +64,7 @@ export function createRepositories(store: ByteStore, clock: Clock): Repositories
   return {
     contentOf,
     remove,
+    contentNames: () => contentNames(store),
 
     async create(name, { branch }) {
       checkRepositoryName(name)
@@ -102,6 +105,15 @@ export function createRepositories(store: ByteStore, clock: Clock): Repositories
         return { ...before, grants: role === undefined ? others : [...others, { user: user.name, userId: user.id, role }] }
       }),
   }
+}
+
+async function* contentNames(store: ByteStore): AsyncIterable<string> {
+  const names = new Set<string>()
+  for await (const key of store.list('repos/')) {
+    const name = /^repos\/(.+?)\.dits\/(?:packs\/|format$)/.exec(key)?.[1]
+    if (name !== undefined) names.add(name)
+  }
+  yield* names
 }
 
 function parseRepository(fields: Fields): RepositoryRecord {

@@ -16,6 +16,10 @@ export interface TcpRelay {
   readonly bytes: number
   /** Lets so many more bytes pass, then resets all connections; once. */
   cutAfter(bytes: number): void
+  /** Calls once so many bytes in all have been passed on, right after the piece with the last of them; in place of what was to be called before. */
+  callAt(bytes: number, action: () => void): void
+  /** Resolves when no connection is open: what the system delivers of a process that was killed has arrived. */
+  whenIdle(): Promise<void>
   /** Resets all connections; new ones are taken. */
   cut(): void
   /** Passes nothing on any more and says nothing, as a cable that was pulled. */
@@ -28,6 +32,13 @@ export async function startTcpRelay(target: number, options: RelayOptions = {}):
   const schedule = createSchedule(options)
   const sockets = new Set<Socket>()
   let [bytes, bytesLeft, isFrozen] = [0, Infinity, false]
+  let due = { bytes: Infinity, action: () => {} }
+  const callWhatIsDue = () => {
+    const { action } = due
+    if (bytes < due.bytes) return
+    due = { bytes: Infinity, action: () => {} }
+    action()
+  }
   const cut = () => {
     bytesLeft = Infinity
     for (const socket of sockets) socket.resetAndDestroy()
@@ -42,6 +53,7 @@ export async function startTcpRelay(target: number, options: RelayOptions = {}):
       schedule(passing.length, () => {
         if (!to.writable) return
         const isTaken = to.write(passing, () => bytesLeft === 0 && cut())
+        callWhatIsDue()
         if (isTaken) from.resume()
         else to.once('drain', () => from.resume())
       })
@@ -67,6 +79,12 @@ export async function startTcpRelay(target: number, options: RelayOptions = {}):
     },
     cutAfter: (count) => {
       bytesLeft = count
+    },
+    callAt: (bytes, action) => {
+      due = { bytes, action }
+    },
+    whenIdle: async () => {
+      while (sockets.size > 0) await Promise.all([...sockets].map((socket) => once(socket, 'close')))
     },
     cut,
     freeze: () => {

@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
+import { createRandom } from '../fixtures/random.ts'
 import { RemoteSession } from '../protocol/remote-session.ts'
 import { connectWebSocket } from '../protocol/websocket.ts'
 import { runDits, startServe, type ServeProcess } from './serve-process.ts'
@@ -64,6 +65,34 @@ describeWithCeph('two servers on one bucket', () => {
     await servers[0].ended
     await run('-C', 'clone1', 'commit', '--allow-empty', '-m', 'later')
     expect(await run('-C', 'clone1', 'push', 'origin', 'main')).toMatchObject({ exitCode: 0 })
+  })
+
+  it('lose nothing where garbage is collected while people push what is garbage', async () => {
+    const servers = [await serve('three'), await serve('three')]
+    token = servers.find((server) => server.token !== null)!.token!
+    const people = ['ada', 'bob']
+    for (const [i, name] of people.entries()) {
+      await run('init', name)
+      writeFileSync(join(folder, name, 'reel.bin'), createRandom(i + 1).bytes(300_000))
+      await run('-C', name, 'add', '.')
+      await run('-C', name, 'commit', '-m', name)
+      await run('-C', name, 'remote', 'add', 'origin', `${servers[i]!.url}/studio/film`)
+      expect(await run('-C', name, 'push', 'origin', `main:${name}`)).toMatchObject({ exitCode: 0 })
+    }
+    for (let round = 0; round < 2; round++) {
+      for (const name of people) expect(await run('-C', name, 'push', 'origin', '--delete', name)).toMatchObject({ exitCode: 0 })
+      const gc = run('server', 'gc', '--grace', '0', '--json', '--data', data('three'))
+      const pushes = people.map((name) => run('-C', name, 'push', 'origin', `main:${name}`))
+      for (const { exitCode, stderr } of await Promise.all(pushes)) expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 })
+      expect([0, 5]).toContain((await gc).exitCode)
+    }
+    for (const [i, name] of people.entries()) {
+      expect(await run('clone', '--branch', name, `${servers[i]!.url}/studio/film`, `clone-${name}`)).toMatchObject({ exitCode: 0 })
+      expect(await run('-C', `clone-${name}`, 'fsck', '--full')).toMatchObject({ exitCode: 0 })
+    }
+    for (const name of people) await run('-C', name, 'push', 'origin', '--delete', name)
+    const { stdout } = await run('server', 'gc', '--grace', '0', '--json', '--data', data('three'))
+    expect(JSON.parse(stdout)).toMatchObject({ name: 'studio/film', packsAfter: 0, bytesAfter: 0 })
   })
 
   it('both refuse a token within seconds after it was revoked', async () => {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
@@ -50,16 +51,28 @@ export interface RunResult {
   exitCode: number
 }
 
-/** Runs dits for a person with a home folder of their own (made where it is missing), which is also where it runs. */
-export async function runDits(args: readonly string[], { home, input = '', variables = {} }: { home: string; input?: string; variables?: Record<string, string> }): Promise<RunResult> {
+/** Who runs a command: a home folder of their own, made where it is missing, which is also where it runs; and what they type. */
+export interface RunOptions {
+  home: string
+  input?: string
+  variables?: Record<string, string>
+}
+
+/** Runs dits to its end. */
+export async function runDits(args: readonly string[], options: RunOptions): Promise<RunResult> {
+  return startDits(args, options).ended
+}
+
+/** Starts dits. Of a process that was killed the exit code is 128 and the signal's number, as a shell has it. */
+export function startDits(args: readonly string[], { home, input = '', variables = {} }: RunOptions): { signal(name: NodeJS.Signals): void; ended: Promise<RunResult> } {
   mkdirSync(home, { recursive: true })
   const person = { DITS_AUTHOR_NAME: 'Ada', DITS_AUTHOR_EMAIL: 'ada@example.org' }
   const child = spawn(launcher, args, { cwd: home, env: { ...process.env, DITS_DEV: '1', HOME: home, XDG_CONFIG_HOME: join(home, 'config'), ...person, ...variables } })
   const printed = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const) child[name].on('data', (piece: Buffer) => (printed[name] += piece.toString()))
   child.stdin.end(input)
-  const [exitCode] = (await once(child, 'close')) as [number]
-  return { ...printed, exitCode }
+  const ended = once(child, 'close').then(([code, signal]: (number | NodeJS.Signals | null)[]): RunResult => ({ ...printed, exitCode: typeof code === 'number' ? code : 128 + constants.signals[signal as NodeJS.Signals] }))
+  return { signal: (name) => child.kill(name), ended }
 }
 
 async function waitFor(stream: Readable, isThere: () => boolean): Promise<void> {

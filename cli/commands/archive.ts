@@ -8,6 +8,7 @@ import { bringContent, contentsBelow } from '../../core/ghosts/hydrate-content.t
 import { isPartial } from '../../core/ghosts/partial.ts'
 import { DitsError, hasCode } from '../../core/errors.ts'
 import type { Repo } from '../../core/repo.ts'
+import { UsageError } from '../arguments.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { formatSize, quoteArgument } from '../format.ts'
@@ -18,6 +19,8 @@ import { findCommit } from '../revisions.ts'
 
 interface ArchiveArguments {
   rev?: string | undefined
+  /** Where git has what is to be archived. */
+  path?: string | undefined
   format?: string | undefined
   prefix: string
   output?: string | undefined
@@ -28,7 +31,7 @@ export const command: Command<ArchiveArguments> = {
   group: 'examine',
   summary: 'Write a version, or a part of one, as a tar or zip file',
   usage: ['archive [--format=tar|zip] [--prefix=FOLDER/] [-o FILE] [REV[:PATH]]'],
-  positionals: '[rev]',
+  positionals: '[rev] [path]',
   description: `Without -o the archive goes to standard output. The format is that of FILE's ending, tar
 where there is none. Every byte is checked against its id on the way. Times are those
 of the commit, where the repository does not record them.
@@ -40,11 +43,16 @@ With --json and -o: {file, format, bytes}.`,
   options: (yargs) =>
     yargs
       .positional('rev', { type: 'string', describe: 'the version; HEAD where none is given' })
+      .positional('path', { type: 'string', hidden: true })
       .option('format', { type: 'string', choices: ['tar', 'zip'], describe: 'tar or zip' })
       .option('prefix', { type: 'string', default: '', describe: 'what stands before every name, such as a folder and /' })
       .option('output', { alias: 'o', type: 'string', describe: 'the file to write' }),
 
-  async run(context, { rev = 'HEAD', output, prefix, format: wanted }) {
+  async run(context, { rev = 'HEAD', path, output, prefix, format: wanted }) {
+    if (path !== undefined) {
+      const part = quoteArgument(`${rev}:${path.replace(/\/+$/, '')}`)
+      throw new UsageError('a part of a version is named behind a colon', `write it as: dits archive ${part}; --prefix=FOLDER/ puts a folder before its names`)
+    }
     if (output === undefined && context.stdout.isTerminal) {
       throw new DitsError('output-is-a-terminal', 'an archive is not for a terminal', { hint: 'write it to a file: dits archive -o FILE' })
     }

@@ -7,6 +7,7 @@ import { formatFilter, parseFilter } from '../../core/ghosts/filter.ts'
 import type { Id } from '../../core/objects/id.ts'
 import { trackingName } from '../../core/refs/upstream.ts'
 import { closeRepo, findRepoRoot, initRepo, openRepo, type Repo } from '../../core/repo.ts'
+import type { FetchRemoteOptions } from '../../protocol/fetch-remote.ts'
 import { addRemote, findRemote, setUpstream, type Remote } from '../../protocol/remotes.ts'
 import { linkPacksOf } from '../../protocol/link-packs.ts'
 import { UsageError } from '../arguments.ts'
@@ -15,8 +16,10 @@ import { parseRemoteUrl, type RemoteAddress } from '../connect.ts'
 import type { Context } from '../context.ts'
 import { formatAmount } from '../format.ts'
 import { describeWorld, withRemoteContent } from '../open-repo.ts'
+import type { ContentTraffic } from '../remote-content.ts'
 import { fetchFrom, type Fetched } from '../sync.ts'
 import { transferSummary } from '../transfer-text.ts'
+import { beginClone, finishClone, isUnfinishedClone } from '../unfinished-clone.ts'
 import { normalAddress } from './remote.ts'
 
 interface CloneArguments {
@@ -53,7 +56,7 @@ With --json: {root, branch, head, objects, bytesReceived, bytesSent, rounds, wri
       .option('branch', { alias: 'b', type: 'string', describe: 'the branch to work on (default: as there)' })
       .option('origin', { alias: 'o', type: 'string', default: 'origin', describe: 'what to call the remote' })
       .option('filter', { type: 'string', describe: "leave content behind until it is needed: none, size:10M, or path:'Level_3/**'" })
-      .option('depth', { type: 'number', describe: 'only so many commits of each branch' })
+      .option('depth', { type: 'number', describe: 'only so many commits of the one branch, and the tags that lead to them' })
       .option('reference', { type: 'string', describe: 'take what this repository on the same disk has, instead of fetching it' })
       .option('checkout', { type: 'boolean', default: true, describe: '--no-checkout: write no files' }),
 
@@ -61,14 +64,16 @@ With --json: {root, branch, head, objects, bytesReceived, bytesSent, rounds, wri
     const depth = readDepth(args.depth)
     const root = resolve(context.cwd, args.directory ?? defaultDirectory(context, args.url))
     checkSource(parseRemoteUrl(args.url, context.cwd), root)
-    const { repo, remote, isNew } = await prepare(context, root, { name: args.origin, url: normalAddress(context, args.url), filter: readFilter(args.filter) })
+    const traffic: ContentTraffic = { objects: 0, sessions: [] }
+    const { repo, remote, isNew } = await prepare(context, root, traffic, { ...args, url: normalAddress(context, args.url), filter: readFilter(args.filter) })
     try {
       const address = parseRemoteUrl(remote.url, context.cwd)
       if (args.reference !== undefined) await linkPacksOf(repo, resolve(context.cwd, args.reference))
       if (address.kind === 'path' && args.filter === undefined && depth === undefined) await linkPacksOf(repo, address.folder)
-      const fetched = await fetchFrom(context, repo, remote, { depth })
+      const fetched = await fetchFrom(context, repo, remote, { depth, branches: branchesToFetch(args) })
       const done = await goToBranch(repo, remote, fetched, args)
-      show(context, repo, fetched, done)
+      await finishClone(repo)
+      show(context, repo, withTraffic(fetched, traffic), done)
     } catch (error) {
       // What arrived stays, for the same command to go on with; where nothing did, nothing is left.
       if (isNew && repo.objects.packs.names.length === 0) await removeNew(root)
@@ -95,23 +100,24 @@ function checkSource(address: RemoteAddress, root: string): void {
 }
 
 /** A new repository with its remote; or the one that an earlier clone of the same began. */
-async function prepare(context: Context, root: string, wanted: { name: string; url: string; filter: string | undefined }): Promise<{ repo: Repo; remote: Remote; isNew: boolean }> {
+async function prepare(context: Context, root: string, traffic: ContentTraffic, wanted: CloneArguments): Promise<{ repo: Repo; remote: Remote; isNew: boolean }> {
   const env = await describeWorld(context)
   await mkdir(root, { recursive: true })
   const held = await readdir(root)
   const again = held.includes('.dits') ? await reopen(root, wanted, env) : undefined
   if (!again && held.length > 0) throw new DitsError('folder-not-empty', `'${root}' is not empty`, { hint: 'name another folder: dits clone URL DIRECTORY' })
-  if (!again) {
-    const made = await initRepo(root, { branch: 'main', env })
-    await addRemote(made, wanted)
-    await closeRepo(made)
-  } else await closeRepo(again)
-  const repo = await withRemoteContent(context, (withContent) => openRepo(root, withContent))
-  return { repo, remote: findRemote(repo.config, wanted.name)!, isNew: !again }
+  const made = again ?? (await initRepo(root, { branch: 'main', env }))
+  const known = findRemote(made.config, wanted.origin)
+  // First, so that a crash leaves what says that it is no whole repository.
+  if (!known || isUnfinishedClone(made.config)) await beginClone(made, wanted.url, wanted)
+  if (!known) await addRemote(made, { name: wanted.origin, url: wanted.url, filter: wanted.filter })
+  await closeRepo(made)
+  const repo = await withRemoteContent(context, (withContent) => openRepo(root, withContent), traffic)
+  return { repo, remote: findRemote(repo.config, wanted.origin)!, isNew: !again }
 }
 
 /** A repository in which a clone of the same remote was begun and nothing was done since; otherwise throws `folder-not-empty`. */
-async function reopen(root: string, wanted: { name: string; url: string; filter: string | undefined }, env: Awaited<ReturnType<typeof describeWorld>>): Promise<Repo> {
+async function reopen(root: string, wanted: CloneArguments, env: Awaited<ReturnType<typeof describeWorld>>): Promise<Repo> {
   let repo: Repo
   try {
     repo = await openRepo(root, env)
@@ -119,12 +125,9 @@ async function reopen(root: string, wanted: { name: string; url: string; filter:
     if (!isErrno(error, 'ENOENT') && !(error instanceof DitsError && error.code === 'not-a-repository')) throw error
     return initRepo(root, { branch: 'main', env })
   }
-  const remote = findRemote(repo.config, wanted.name)
-  const { id } = await readCurrentHead(repo)
-  if (!id && (!remote || (remote.url === wanted.url && remote.filter === wanted.filter))) {
-    if (!remote) await addRemote(repo, wanted)
-    return repo
-  }
+  const remote = findRemote(repo.config, wanted.origin)
+  const isUntouched = isUnfinishedClone(repo.config) || (await readCurrentHead(repo)).id === undefined
+  if (isUntouched && (!remote || (remote.url === wanted.url && remote.filter === wanted.filter))) return repo
   await closeRepo(repo)
   throw new DitsError('folder-not-empty', `'${root}' is a repository already`, { hint: 'to bring what is new into it: dits pull' })
 }
@@ -137,6 +140,12 @@ function readFilter(text: string | undefined): string | undefined {
 function readDepth(depth: number | undefined): number | undefined {
   if (depth === undefined || (Number.isSafeInteger(depth) && depth > 0 && depth < 2 ** 31)) return depth
   throw new UsageError('--depth is a number of commits, from 1 on')
+}
+
+/** All branches; with --depth only the one that is worked on. */
+function branchesToFetch({ depth, branch }: CloneArguments): FetchRemoteOptions['branches'] {
+  if (depth === undefined) return undefined
+  return branch === undefined ? 'head' : [`refs/heads/${branch}`]
 }
 
 async function removeNew(root: string): Promise<void> {
@@ -167,11 +176,22 @@ async function goToBranch(repo: Repo, remote: Remote, fetched: Fetched, args: Cl
   await setUpstream(repo, branch, { remote: remote.name, branch })
   if (!id) return { branch, id, written: 0, ghosts: 0 }
   if (!args.checkout) {
-    await repo.refs.move(branch, undefined, id)
+    await repo.refs.move(branch, await repo.refs.read(branch), id)
     return { branch, id, written: 0, ghosts: 0 }
   }
   const { written, ghosts } = await resetTo(repo, id, 'hard')
   return { branch, id, written, ghosts }
+}
+
+/** What was fetched, with the content that came while files were written. */
+function withTraffic(fetched: Fetched, { objects, sessions }: ContentTraffic): Fetched {
+  const counts = { ...fetched.counts }
+  for (const session of sessions) {
+    counts.bytesIn += session.counts.bytesIn
+    counts.bytesOut += session.counts.bytesOut
+    counts.rounds += session.counts.rounds
+  }
+  return { ...fetched, objects: fetched.objects + objects, counts }
 }
 
 function show(context: Context, repo: Repo, fetched: Fetched, done: Done): void {

@@ -9,9 +9,8 @@ import { changesBetween } from '../../core/history/changes.ts'
 import type { Commit, Person } from '../../core/objects/commit.ts'
 import { readMergeState } from '../../core/merging/merge-state.ts'
 import type { Repo } from '../../core/repo.ts'
-import { addPaths } from '../../core/staging/stage.ts'
-import { parsePathspec } from '../../core/staging/pathspec.ts'
-import { rootPath } from '../../core/bytes.ts'
+import { modifiedPaths } from '../../core/staging/changes.ts'
+import { readIndex } from '../../core/staging/stage.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { formatAmount } from '../format.ts'
@@ -46,13 +45,8 @@ With --json: {id, branch, tree, parents, message, changed}.`,
 
   async run(context, args) {
     const repo = await context.openRepo()
-    if (args.all) {
-      const { failures } = await addPaths(repo, parsePathspec([], rootPath), { trackedOnly: true })
-      const first = failures[0]
-      if (first) throw new DitsError(first.code, `'${first.path}' ${first.message}`, { hint: 'nothing was committed; try again' })
-    }
     const message = await messageOf(context, repo, args)
-    const report = await commitStaged(repo, { message, amend: args.amend, allowEmpty: args['allow-empty'] })
+    const report = await commitStaged(repo, { message, amend: args.amend, allowEmpty: args['allow-empty'], all: args.all })
     await show(context, repo, report)
   },
 }
@@ -62,7 +56,8 @@ async function messageOf(context: Context, repo: Repo, args: CommitArguments): P
   if (args.file !== undefined) return readFileSync(args.file === '-' ? 0 : join(context.cwd, args.file), 'utf8')
   const merge = await readMergeState(repo)
   if (merge || !args.edit || context.json || !process.stdin.isTTY) return undefined
-  const { commit } = (await checkCommit(repo, { amend: args.amend, allowEmpty: args['allow-empty'] })).current
+  const isChanged = args.all && (await modifiedPaths(repo, await readIndex(repo))).size > 0
+  const { commit } = (await checkCommit(repo, { amend: args.amend, allowEmpty: args['allow-empty'] || isChanged })).current
   return askEditor(context, args.amend ? (commit?.message ?? '') : '')
 }
 

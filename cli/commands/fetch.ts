@@ -15,7 +15,7 @@ interface FetchArguments {
   remote?: string | undefined
   branches?: string[] | undefined
   all: boolean
-  tags: boolean
+  tags?: boolean | undefined
   prune: boolean
   deepen?: number | undefined
   unshallow: boolean
@@ -29,6 +29,8 @@ export const command: Command<FetchArguments> = {
   positionals: '[remote] [branches..]',
   description: `Brings the commits of a remote's branches, and its tags. Your branches and files stay as
 they are: 'dits log origin/main' shows what came, 'dits pull' brings it into your branch.
+After clone --depth it brings the branches that you have, and the tags that lead into them;
+name another branch to have that as well.
 A transfer that broke off goes on where it was. You can work on meanwhile.
 With paths instead, it brings the content of ghosts, as 'dits hydrate' does.
 With --json: a line a ref {ref, remoteRef, before, after, outcome}, then {remote, objects,
@@ -42,9 +44,9 @@ bytesReceived, bytesSent, rounds}; with paths as 'dits hydrate'.`,
       .positional('remote', { type: 'string', describe: 'the remote' })
       .positional('branches', { type: 'string', array: true, describe: 'only these branches' })
       .option('all', { type: 'boolean', default: false, describe: 'from all remotes' })
-      .option('tags', { type: 'boolean', default: true, describe: '--no-tags: leave tags where they are' })
+      .option('tags', { type: 'boolean', describe: 'all tags, also those of history that clone --depth left behind; --no-tags: none' })
       .option('deepen', { type: 'number', describe: 'so many more commits of what clone --depth left behind' })
-      .option('unshallow', { type: 'boolean', default: false, describe: 'all of what clone --depth left behind' })
+      .option('unshallow', { type: 'boolean', default: false, describe: 'all of what clone --depth left behind: history, branches, tags' })
       .option('prune', { alias: 'p', type: 'boolean', default: false, describe: 'forget branches that are gone there' }),
 
   async run(context, args) {
@@ -73,7 +75,7 @@ async function pathsToHydrate(context: Context, repo: Repo, args: FetchArguments
 function readOptions({ tags, prune, deepen, unshallow, branches }: FetchArguments): Partial<FetchRemoteOptions> {
   if (deepen !== undefined && !(Number.isSafeInteger(deepen) && deepen > 0)) throw new UsageError('--deepen is a number of commits, from 1 on')
   const names = branches?.map((name) => (name.startsWith('refs/heads/') ? name : `refs/heads/${name}`))
-  return { tags, prune, deepen: unshallow ? 'all' : deepen, ...(names?.length && { branches: names }) }
+  return { tags: tags === undefined ? undefined : tags ? 'all' : 'none', prune, deepen: unshallow ? 'all' : deepen, ...(names?.length && { branches: names }) }
 }
 
 function show(context: Context, repo: Repo, remote: Remote, { refs, objects, counts }: Fetched, deepened: boolean): void {

@@ -1,5 +1,5 @@
 import { DitsError } from '../../core/errors.ts'
-import { collectGarbage } from '../../core/gc.ts'
+import { collectGarbage, type GcReport } from '../../core/gc.ts'
 import type { Repo } from '../../core/repo.ts'
 import type { Command } from '../command.ts'
 import { formatAmount, formatSize } from '../format.ts'
@@ -35,10 +35,7 @@ keptForUndo: {objects, bytes}}.`,
     const report = await collectGarbage(repo, { graceMs: graceDays * dayMs, undoMs: undoDays * dayMs })
     if (context.json) context.stdout.json(report)
     else if (!context.quiet) {
-      context.stdout.line(
-        `${formatSize(report.bytesBefore)} in ${formatAmount(report.packsBefore, 'pack')} -> ${formatSize(report.bytesAfter)} in ${report.packsAfter}; ` +
-          `${formatAmount(Math.max(0, report.objectsRemoved), 'object')} removed, ${formatAmount(report.operationsPruned, 'operation')} forgotten.`,
-      )
+      context.stdout.line(summaryOf(report))
       if (report.keptForUndo.objects > 0) {
         context.stdout.line(
           `${formatSize(report.keptForUndo.bytes)} in ${formatAmount(report.keptForUndo.objects, 'object')} is kept only so that operations can be undone. ` +
@@ -47,6 +44,17 @@ keptForUndo: {objects, bytes}}.`,
       }
     }
   },
+}
+
+/** What became of the store. Sizes are compared only where something went: packs that are put together change by some bytes, either way. */
+function summaryOf({ bytesBefore, bytesAfter, packsBefore, packsAfter, objectsRemoved, operationsPruned }: GcReport): string {
+  const before = formatAmount(packsBefore, 'pack')
+  if (objectsRemoved > 0 || operationsPruned > 0) {
+    const gone = `${formatAmount(Math.max(0, objectsRemoved), 'object')} removed, ${formatAmount(operationsPruned, 'operation')} forgotten`
+    return `${formatSize(bytesBefore)} in ${before} -> ${formatSize(bytesAfter)} in ${packsAfter}; ${gone}.`
+  }
+  const tidied = packsAfter < packsBefore ? `; put ${before} together into ${packsAfter}` : ''
+  return `Nothing to collect${tidied}: ${formatSize(bytesAfter)} in ${formatAmount(packsAfter, 'pack')}.`
 }
 
 /** A number of days from the command line or the configuration. Throws `bad-arguments` and `bad-config`. */

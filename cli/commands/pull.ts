@@ -47,7 +47,9 @@ yours; where it would, nothing is changed. 'dits undo' takes a pull back. With -
     const there = branchThere(repo, remote, branch, args.branch)
     const fetched = await fetchBranch(context, repo, { remote, there, isGuess: args.branch === undefined && !upstreamOf(repo.config, branch) })
     if (!context.json && !context.quiet) {
-      showFetchedRefs(context, fetched.refs.filter(({ outcome }) => outcome !== 'same'))
+      const moved = fetched.refs.filter(({ outcome }) => outcome !== 'same')
+      if (moved.length > 0) context.stdout.line(`From ${remote.url}`)
+      showFetchedRefs(context, moved)
       if (fetched.objects > 0) context.stdout.line(transferSummary(fetched.counts, 0))
     }
     const id = (await repo.refs.read(trackingName(remote.name, there)))!

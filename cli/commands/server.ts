@@ -7,6 +7,7 @@ import { UsageError } from '../arguments.ts'
 import { checkRepositories } from '../check-server.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
+import { collectRepositories } from '../collect-server.ts'
 import { formatAge, formatAmount, formatDate, formatTable } from '../format.ts'
 import { parseDuration } from '../parse-duration.ts'
 import { dataOption, serverClock, serverDataOf } from '../server-data.ts'
@@ -20,6 +21,8 @@ interface ServerArguments {
   name?: string | undefined
   branch: string
   full: boolean
+  grace: string
+  'dry-run': boolean
   force: boolean
 }
 
@@ -53,6 +56,7 @@ const actions: Readonly<Record<string, Action>> = {
   'repo remove': { takes: ['NAME'], run: removeRepository },
   'repo restore': { takes: ['NAME'], run: restoreRepository },
   fsck: { takes: ['[REPOSITORY…]'], run: check },
+  gc: { takes: ['[REPOSITORY…]'], run: collectGarbage },
 }
 
 export const command: Command<ServerArguments> = {
@@ -66,6 +70,7 @@ export const command: Command<ServerArguments> = {
     'server repo create NAME | list | grant NAME USER ROLE | revoke NAME USER',
     'server repo remove NAME [--force] | restore NAME',
     'server fsck [REPOSITORY…] [--full]',
+    'server gc [REPOSITORY…] [--grace 14d] [--dry-run]',
   ],
   positionals: '[words..]',
   description: `Works on the data of 'dits serve', also while it runs; what it changes counts within
@@ -79,14 +84,21 @@ it back; with --force it is deleted with all that is in it, for ever.
 'fsck' checks that nothing in the repositories that are named, or in any, is damaged or
 missing; with --full it reads and verifies every byte. Exit code 3 where something is.
 
+'gc' gives back the space of what deleted branches and broken pushes left, once that is
+older than --grace, and puts small packs together: in the repositories that are named,
+or in all. Servers go on serving meanwhile, and pushes lose nothing. A push that was broken
+off longer ago than that has to send everything again.
+
 With --json: a line for each user {name, role, tokens}, token {id, user, name, repository,
 role, createdMs, expiresMs; token when it is made}, repository {name, removed, grants:
-[{user, role}]}, checked repository {name, packs, objects, bytes, ghosts, problems} as of
-dits fsck.`,
+[{user, role}]}, collected repository {name, packsBefore, packsAfter, objectsRemoved,
+bytesBefore, bytesAfter, dryRun} or {name, error: {code, message, hint}},
+checked repository {name, packs, objects, bytes, ghosts, problems} as of dits fsck.`,
   examples: [
     ['server user add ada --role write', 'a user who may push to every repository'],
     ['server token create ada --expires 90d', 'prints a token for her'],
     ['server repo grant studio/film bob read', 'lets bob read one repository'],
+    ['server gc --dry-run', 'says what could be removed'],
   ],
   options: (yargs) =>
     yargs
@@ -98,6 +110,8 @@ dits fsck.`,
       .option('name', { type: 'string', describe: 'token create: what it is for' })
       .option('branch', { type: 'string', default: 'main', describe: 'repo create: the branch that a clone starts on' })
       .option('full', { type: 'boolean', default: false, describe: 'fsck: read and verify everything' })
+      .option('grace', { type: 'string', default: '14d', describe: 'gc: how long what nothing refers to stays' })
+      .option('dry-run', { type: 'boolean', default: false, describe: 'gc: say what would go, and remove nothing' })
       .option('force', { type: 'boolean', default: false, describe: 'repo remove: delete it for ever' }),
 
   async run(context, args) {
@@ -119,7 +133,7 @@ function chooseAction(words: readonly string[]): { action: Action; words: readon
   const action = Object.hasOwn(actions, name) ? actions[name] : undefined
   if (!action) {
     const verbs = Object.keys(actions).filter((one) => one.startsWith(`${kind} `))
-    const hint = verbs.length > 0 ? `there are: ${verbs.join(', ')}` : 'say what about: user, token, repo or fsck; see: dits help server'
+    const hint = verbs.length > 0 ? `there are: ${verbs.join(', ')}` : 'say what about: user, token, repo, gc or fsck; see: dits help server'
     throw new UsageError(words.length === 0 ? 'nothing to do' : `'${name.trim()}' is nothing that server can do`, hint)
   }
   const required = action.takes.filter((word) => !word.startsWith('['))
@@ -249,6 +263,10 @@ async function restoreRepository({ context, administration, words: [name = ''] }
 
 async function check({ context, administration, words, args }: Call): Promise<number> {
   return (await checkRepositories(context, administration, words, { full: args.full })) ? 0 : 3
+}
+
+async function collectGarbage({ context, administration, words, args }: Call): Promise<void> {
+  await collectRepositories(context, administration, { names: words, graceMs: parseDuration(args.grace, '--grace'), dryRun: args['dry-run'] })
 }
 
 function parseRole(word: string): Role {

@@ -110,7 +110,8 @@ async function findOrSuggest(repo: Repo, target: string): Promise<Id> {
     for await (const { name } of repo.refs.list('refs/heads/')) if (names.push(shortRefName(name)) >= suggestedAmongMax) break
     const near = nearestName(target, names)
     const make = `dits switch -c ${target}`
-    throw new DitsError('unknown-branch', `there is no branch '${target}'`, { hint: near === undefined ? `make it with: ${make}` : `did you mean '${near}'? To make a new one: ${make}`, cause: error })
+    const bring = repo.objects.shallow.size === 0 ? '' : `; or, since clone --depth brought one branch, bring it with: dits fetch REMOTE ${target}`
+    throw new DitsError('unknown-branch', `there is no branch '${target}'`, { hint: `${near === undefined ? `make it with: ${make}` : `did you mean '${near}'? To make a new one: ${make}`}${bring}`, cause: error })
   }
 }
 

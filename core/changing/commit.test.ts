@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { TestRepo } from '../repo.fixture.ts'
-import { checkCommit } from './commit.ts'
+import { checkCommit, commitStaged } from './commit.ts'
 
 it('tells before a message is asked for whether there is anything to commit', async () => {
   const test = await TestRepo.create()
@@ -12,4 +12,14 @@ it('tells before a message is asked for whether there is anything to commit', as
   for (const options of [{ amend: true }, { allowEmpty: true }]) expect(await checkCommit(test.repo, options)).toMatchObject({ current: { id }, merge: undefined })
   await test.write({ a: '2' }).add()
   expect(await checkCommit(test.repo, {})).toMatchObject({ current: { id } })
+})
+
+it('stages nothing of all changes where there is no commit of them', async () => {
+  const test = await TestRepo.create()
+  await test.commit({ a: '1' })
+  test.write({ a: '2' })
+  await expect(commitStaged(test.repo, { all: true, message: ' ' })).rejects.toMatchObject({ code: 'empty-message' })
+  expect(await test.status()).toEqual(['modified a'])
+  await commitStaged(test.repo, { all: true, message: 'two' })
+  expect(await test.status()).toEqual([])
 })

@@ -1,3 +1,4 @@
+import { pathToText } from '../bytes.ts'
 import { DitsError } from '../errors.ts'
 import { changeShallow } from '../history/shallow.ts'
 import { decodeCommit, encodeCommit, type Commit, type Person } from '../objects/commit.ts'
@@ -6,10 +7,11 @@ import { committerAfter } from '../merging/committer.ts'
 import { readLiveMerge, type MergeMove, type MergeState } from '../merging/merge-state.ts'
 import { checkCommittable } from '../merging/refuse.ts'
 import { openWriter, withLock, type Repo } from '../repo.ts'
-import { readIndex } from '../staging/stage.ts'
+import { everyPath } from '../staging/pathspec.ts'
+import { readIndex, stagePaths } from '../staging/stage.ts'
 import { emptyTree } from './edit-index.ts'
 import { headMove, readCurrentHead, readCommit, type CurrentHead } from './head.ts'
-import { applyChange } from './operation.ts'
+import { applyChange, type Change } from './operation.ts'
 
 export interface CommitOptions {
   message?: string | undefined
@@ -17,6 +19,8 @@ export interface CommitOptions {
   amend?: boolean
   /** Allows a commit that changes nothing. */
   allowEmpty?: boolean
+  /** Stages changes of tracked files first, as a part of the same operation. */
+  all?: boolean
   author?: Person | undefined
 }
 
@@ -33,14 +37,17 @@ export interface CommitReport {
  * Records what is staged as a new commit and moves the branch (or the detached
  * HEAD) to it. The commit is durable before the branch moves.
  *
- * Throws `nothing-to-commit`, `unresolved-conflicts`, `empty-message`.
+ * Throws `nothing-to-commit`, `unresolved-conflicts`, `empty-message`, and with
+ * `all` what `addPaths` throws, and of a file that cannot be read its code;
+ * nothing is staged then.
  */
 export async function commitStaged(repo: Repo, options: CommitOptions): Promise<CommitReport> {
   return withLock(repo, async () => {
-    const { current, merge } = await checkCommit(repo, options)
+    const staged = options.all ? await stageTracked(repo) : undefined
+    const { current, merge } = await checkCommit(repo, options, staged)
     const message = tidyMessage(options.message ?? (options.amend ? current.commit?.message : merge?.message))
     const writer = await openWriter(repo)
-    const tree = (await readIndex(repo))?.tree ?? emptyTree((kind, bytes) => writer.write(kind, bytes))
+    const tree = (staged ? staged.after : (await readIndex(repo))?.tree) ?? emptyTree((kind, bytes) => writer.write(kind, bytes))
     // Where the parents were left behind, the commit that replaces this one has them all the same.
     const isCut = options.amend === true && repo.objects.shallow.has(current.id!)
     const known = parentsOf(current, options.amend === true, merge?.command === 'merge' ? merge.heads : [])
@@ -52,23 +59,33 @@ export async function commitStaged(repo: Repo, options: CommitOptions): Promise<
     const id = writer.write('commit', encodeCommit(commit))
     await writer.flush()
     if (isCut) await changeShallow(repo.store, { add: [id] })
-    await applyChange(repo, { ...headMove(current, id), merge: merge ? moveOfCommit(merge, id) : {} })
+    await applyChange(repo, { ...headMove(current, id), index: staged, merge: merge ? moveOfCommit(merge, id) : {} })
     return { id, commit, branch: current.branch, before }
   })
 }
 
+/** Stages changes of tracked files, as far as that needs no operation of its own: settling conflicts does. Answers what is left to do. */
+async function stageTracked(repo: Repo): Promise<Change['index']> {
+  const { report, change } = await stagePaths(repo, everyPath, { trackedOnly: true })
+  const [first] = report.failures
+  if (first) throw new DitsError(first.code, `'${pathToText(first.path)}' ${first.message}`, { hint: 'nothing was committed; try again' })
+  if (!change?.merge) return change?.index
+  await applyChange(repo, change)
+  return undefined
+}
+
 /**
  * Looks whether there is anything to commit, before anybody is asked for a
- * message. Throws `nothing-to-commit`, `nothing-to-amend`,
+ * message; with `staged` as the index where that is about to be. Throws `nothing-to-commit`, `nothing-to-amend`,
  * `unresolved-conflicts`, `merge-interrupted` and `merge-in-progress`.
  */
-export async function checkCommit(repo: Repo, options: Pick<CommitOptions, 'amend' | 'allowEmpty'>): Promise<{ current: CurrentHead; merge: MergeState | undefined }> {
+export async function checkCommit(repo: Repo, options: Pick<CommitOptions, 'amend' | 'allowEmpty'>, staged?: Change['index']): Promise<{ current: CurrentHead; merge: MergeState | undefined }> {
   const current = await readCurrentHead(repo)
   const merge = await readLiveMerge(repo, current.id)
   if (merge) checkCommittable(merge, options)
   if (options.amend && !current.commit) throw new DitsError('nothing-to-amend', 'there is no commit to amend yet')
   const mayBeSame = options.amend === true || options.allowEmpty === true || merge?.command === 'merge'
-  const tree = (await readIndex(repo))?.tree
+  const tree = staged ? staged.after : (await readIndex(repo))?.tree
   const isSame = current.commit ? tree === current.commit.tree : tree === undefined || (await isEmptyTree(repo, tree))
   if (mayBeSame || !isSame) return { current, merge }
   throw new DitsError('nothing-to-commit', 'nothing is staged that is not committed already', {

@@ -5,6 +5,8 @@ import type { RefMove } from '../oplog.ts'
 import type { Head } from '../refs/refs.ts'
 import type { Repo } from '../repo.ts'
 
+export { shortRefName } from '../refs/ref-name.ts'
+
 /** Where HEAD stands: on a branch, which may have no commit yet, or on a commit. */
 export interface CurrentHead {
   head: Head
@@ -36,9 +38,4 @@ export function headMove(current: CurrentHead, id: Id): HeadMove {
 /** Reads a commit, without its parents where these were left behind. Throws `object-missing` and `object-damaged`. */
 export async function readCommit(repo: Repo, id: Id): Promise<Commit> {
   return readFrom(repo.objects, id)
-}
-
-/** A branch's or tag's name as people say it: 'main' for 'refs/heads/main'. */
-export function shortRefName(name: string): string {
-  return name.replace(/^refs\/(heads|tags|remotes)\//, '')
 }

@@ -22,6 +22,20 @@ describe('undo', () => {
     expect(await test.status()).toEqual(['staged modified a'])
   })
 
+  it('takes back a commit of all changes at once, with the staging', async () => {
+    const test = await TestRepo.create()
+    const first = await test.commit({ a: '1', b: '1' })
+    test.write({ a: '2' })
+    rmSync(`${test.root}/b`)
+    const { id } = await commitStaged(test.repo, { message: 'all', all: true })
+    expect(await test.status()).toEqual([])
+    await test.undo()
+    expect(await test.head()).toBe(first)
+    expect(await test.status()).toEqual(['modified a', 'deleted b'])
+    await test.undo({ redo: true })
+    expect([await test.head(), await test.status()]).toEqual([id, []])
+  })
+
   it('takes back the first commit and the first add', async () => {
     const test = await TestRepo.create()
     await test.commit({ a: '1' })

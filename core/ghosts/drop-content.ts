@@ -1,7 +1,7 @@
-import { copyMarked, removePack, type PackToCopy } from '../gc.ts'
+import { copyMarked, removePack, type PackToCopy } from '../collecting/sweep.ts'
 import { recordHeaderBytes } from '../pack/pack-format.ts'
 import { isContentKind, ObjectMarks } from '../reachable.ts'
-import type { Repo } from '../repo.ts'
+import { newSessionName, type Repo } from '../repo.ts'
 
 export interface DropPlan {
   /** Packs with content that is to go. */
@@ -39,7 +39,8 @@ export async function planDrop(repo: Repo, onRemote: ObjectMarks, needed: Object
  * Under the repository's lock.
  */
 export async function dropContent(repo: Repo, plan: DropPlan): Promise<void> {
-  await copyMarked(repo, plan.packs, plan.keep)
+  const { store, objects, env } = repo
+  await copyMarked({ store, objects, newSessionName: () => newSessionName(repo), signal: env.signal }, plan.packs, plan.keep)
   for (const { name } of plan.packs) await removePack(repo, name)
   await repo.objects.packs.refresh()
   await repo.objects.packs.tidyLookups()

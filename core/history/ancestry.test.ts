@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { aheadBehind, isAncestor, mergeBases } from './ancestry.ts'
-import { HistoryBuilder, randomHistory, reachability, seededRandom } from './history-fixture.ts'
+import { walkCommits } from './walk.ts'
+import { collect, HistoryBuilder, randomHistory, reachability, seededRandom } from './history-fixture.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
 
@@ -42,6 +43,21 @@ describe('ancestry', () => {
     expect(await isAncestor(reader, a, b)).toBe(false)
     expect((await mergeBases(reader, a, b)).map((id) => history.numberOf(id))).toEqual([99])
     expect(reads).toBeLessThan(30)
+  })
+
+  it('reads some dozens of commits for three that differ, however many were made in a day', async () => {
+    const history = new HistoryBuilder()
+    for (let number = 0; number < 20_000; number++) history.commit(number === 0 ? [] : [number - 1])
+    for (const parent of [19_999, 20_000, 19_999]) history.commit([parent])
+    let reads = 0
+    const reader = {
+      has: (id: never) => history.objects.has(id),
+      read: (kind: never, id: never) => (reads++, history.objects.read(kind, id)),
+    }
+    const [a, b] = [history.ids[20_001]!, history.ids[20_002]!]
+    expect(await aheadBehind(reader, a, b)).toEqual({ ahead: 2, behind: 1 })
+    expect((await collect(walkCommits(reader, [a], { exclude: [b] }))).map(({ id }) => history.numberOf(id))).toEqual([20_001, 20_000])
+    expect(reads).toBeLessThan(130)
   })
 
   it('stops when it is told to', async () => {

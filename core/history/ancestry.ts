@@ -60,8 +60,9 @@ export async function mergeBasesOfSets(
 
 /**
  * How many commits only `a` reaches (ahead) and only `b` reaches (behind).
- * Exact as long as no commit claims to be more than a day older than one of
- * its ancestors (`clockSkewMs`).
+ * Exact where no commit claims to be older than an ancestor of its own, and
+ * else as far as `clockSkewCommits` and `clockSkewMs` allow for. Reads what
+ * only one of them reaches, and at most some dozens of commits more.
  */
 export async function aheadBehind(
   reader: ObjectReader,

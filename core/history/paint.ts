@@ -11,11 +11,14 @@ export const STALE = 4
 const BOTH = LEFT | RIGHT
 
 /**
- * How much older than an ancestor of its own a commit may claim to be, before
- * the walks that count on dates (`walkCommits` with `exclude`, `aheadBehind`)
- * may take a commit that both sides reach for one that only one side reaches.
+ * Where a commit claims to be older than an ancestor of its own, which dits
+ * never makes one do, the walks that count on dates (`walkCommits` with
+ * `exclude`, `aheadBehind`) may take a commit that both sides reach for one
+ * that only one side reaches. So they go on for a while below the last commit
+ * of one side, until there were this many, or they are this much older.
  */
 export const clockSkewMs = 24 * 60 * 60 * 1000
+export const clockSkewCommits = 48
 
 export interface PaintOptions {
   /** Which commits still have to be followed; what they find out decides when the work is done. */
@@ -56,6 +59,8 @@ export class Painting {
   readonly #options: PaintOptions
   #open = 0
   #oldestOpen = Infinity
+  /** Commits that were followed since the last one that had to be. */
+  #calm = 0
 
   constructor(reader: ObjectReader, options: PaintOptions) {
     this.#reader = reader
@@ -70,11 +75,13 @@ export class Painting {
   /**
    * True once no commit that has to be followed waits, and none of those that
    * were followed can change colour any more, unless clocks were further off
-   * than `clockSkewMs`.
+   * than `clockSkewCommits` and `clockSkewMs` allow for.
    */
   get settled(): boolean {
+    if (this.#open > 0) return false
     const top = this.#heap.peek()
-    return this.#open === 0 && (top === undefined || top.time < this.#oldestOpen - clockSkewMs)
+    const skewMs = this.#calm < clockSkewCommits ? clockSkewMs : 0
+    return top === undefined || top.time < this.#oldestOpen - skewMs
   }
 
   flagsOf(number: number): number {
@@ -117,7 +124,9 @@ export class Painting {
     const flags = this.#flags.get(item.number)
     const first = this.#state.get(item.number) === queued
     this.#state.set(item.number, done)
+    this.#calm++
     if (this.#options.open(flags)) {
+      this.#calm = 0
       this.#open--
       this.#oldestOpen = Math.min(this.#oldestOpen, item.time)
     }

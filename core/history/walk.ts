@@ -29,8 +29,8 @@ export interface WalkedCommit {
  * The commits reachable from `starts`, newest first by the committer's time,
  * each once. Memory is about 45 bytes for each commit given, and 80 for each
  * commit read where `exclude` or the topological order needs a pass before.
- * `exclude` is exact as long as no commit claims to be more than a day older
- * than one of its ancestors (`clockSkewMs`).
+ * `exclude` is exact where no commit claims to be older than an ancestor of its
+ * own, and else as far as `clockSkewCommits` and `clockSkewMs` allow for.
  */
 export async function* walkCommits(
   reader: ObjectReader,

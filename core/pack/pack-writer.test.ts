@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { createRandom } from '../../fixtures/random.ts'
 import * as limits from '../limits.ts'
@@ -52,6 +53,13 @@ async function foundIn(store: ByteStore): Promise<Set<Id>> {
   return new Set(ids.filter((_, i) => found[i]))
 }
 
+async function* noting(body: AsyncIterable<Uint8Array>, lengths: number[]): AsyncGenerator<Uint8Array> {
+  for await (const piece of body) {
+    lengths.push(piece.length)
+    yield piece
+  }
+}
+
 const puts = 8
 
 describe('PackWriter', () => {
@@ -60,6 +68,29 @@ describe('PackWriter', () => {
     await writeAll(store, 'a')
     expect(store.writes).toBe(puts)
     expect((await foundIn(store)).size).toBe(payloads.length)
+  })
+
+  it('hands a store that waits what there is, where it is told to, and a megabyte otherwise', async () => {
+    const handed = async (eager: { eagerBytes: number } | undefined) => {
+      const store = new MemoryStore()
+      const pieces: number[] = []
+      const { put } = store
+      store.put = (key, body, condition) => put.call(store, key, body instanceof Uint8Array ? body : noting(body, pieces), condition)
+      const writer = new PackWriter(store, { nextName: () => 'a', ...eager })
+      const random = createRandom(1)
+      for (let i = 0; i < 100; i++) {
+        await append(writer, random.bytes(30_000))
+        // The store has done with what it has, and waits.
+        await setImmediate()
+      }
+      await writer.finish()
+      expect((await verifyPack(store, 'a', () => {})).problems).toEqual([])
+      return pieces
+    }
+    const eager = await handed({ eagerBytes: 100_000 })
+    for (const bytes of eager.slice(0, -1)) expect(bytes).toBeGreaterThanOrEqual(100_000)
+    for (const bytes of eager) expect(bytes).toBeLessThan(140_000)
+    expect((await handed(undefined)).slice(0, -1)).toEqual([1 << 20, 1 << 20])
   })
 
   const faults = Array.from({ length: puts }, (_, i) => i + 1).flatMap((at): Fault[] => [

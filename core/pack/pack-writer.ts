@@ -29,6 +29,8 @@ export class PackWriter {
   private readonly nextName: () => string
   private readonly recordsMax: number
   private readonly piecesWaitingMax: number
+  /** Where so much of a piece is there and the store waits for it, the store gets it: who is killed then has lost little. */
+  private readonly eagerBytes: number
   private readonly onFinished: (name: string) => void
   private open: OpenPack | undefined
   private readonly finishing = new Set<Promise<void>>()
@@ -37,12 +39,13 @@ export class PackWriter {
 
   constructor(
     store: ByteStore,
-    options: { nextName: () => string; recordsMax?: number; piecesWaitingMax?: number; onFinished?: (name: string) => void },
+    options: { nextName: () => string; recordsMax?: number; piecesWaitingMax?: number; eagerBytes?: number; onFinished?: (name: string) => void },
   ) {
     this.store = store
     this.nextName = options.nextName
     this.recordsMax = options.recordsMax ?? 1 << 16
     this.piecesWaitingMax = options.piecesWaitingMax ?? piecesWaitingMax
+    this.eagerBytes = options.eagerBytes ?? pieceBytes
     this.onFinished = options.onFinished ?? (() => {})
   }
 
@@ -82,9 +85,7 @@ export class PackWriter {
   /** Where the store lags behind, a promise to wait for; rejects where a write failed. */
   ready(): Promise<void> | undefined {
     if (this.failure) return Promise.reject(this.failure.error)
-    const pack = this.open
-    const lagging = pack && pack.pieces.waiting >= this.piecesWaitingMax
-    if (!lagging && this.finishing.size <= packsFinishingMax) return undefined
+    if (!this.isLagging && this.finishing.size <= packsFinishingMax) return undefined
     return this.wait()
   }
 
@@ -105,7 +106,13 @@ export class PackWriter {
     while (this.finishing.size > 0) await Promise.race(this.finishing)
   }
 
+  /** Whether pieces wait that the store knows of. */
+  private get isLagging(): boolean {
+    return this.open !== undefined && this.open.isBegun && this.open.pieces.waiting >= this.piecesWaitingMax
+  }
+
   private appended(pack: OpenPack): void {
+    pack.feed(this.eagerBytes)
     // The store hears of a pack once there is a piece of it, so that a few objects that are never finished cost nothing.
     if (!pack.isBegun && pack.pieces.waiting > 0) this.begin(pack)
     if (pack.length >= packBytesTarget || pack.index.count >= this.recordsMax) this.closePack()
@@ -113,7 +120,7 @@ export class PackWriter {
 
   private async wait(): Promise<void> {
     while (!this.failure && this.finishing.size > packsFinishingMax) await Promise.race(this.finishing)
-    while (!this.failure && this.open && this.open.pieces.waiting >= this.piecesWaitingMax) await this.open.pieces.taken()
+    while (!this.failure && this.isLagging) await this.open!.pieces.taken()
     if (this.failure) throw this.failure.error
   }
 
@@ -196,6 +203,11 @@ class OpenPack {
     if (this.filled === this.piece.length) this.pushPiece()
   }
 
+  /** Hands over what there is, where that is so much and the store waits for more. */
+  feed(bytes: number): void {
+    if (this.filled >= bytes && !this.pieces.isBusy) this.pushPiece()
+  }
+
   end(): void {
     if (this.filled > 0) this.pieces.push(this.piece.subarray(0, this.filled))
     this.pieces.end()
@@ -212,6 +224,7 @@ class OpenPack {
 class PieceQueue implements AsyncIterable<Uint8Array> {
   private readonly queue: Buffer[] = []
   private readonly pool: Buffer[]
+  private isTaken = false
   private ended = false
   private abandoned = false
   private failure: { error: unknown } | undefined
@@ -220,6 +233,11 @@ class PieceQueue implements AsyncIterable<Uint8Array> {
 
   constructor(pool: Buffer[]) {
     this.pool = pool
+  }
+
+  /** Whether the store is at work on a piece, or has one to go on with. */
+  get isBusy(): boolean {
+    return this.queue.length > 0 || this.isTaken
   }
 
   get waiting(): number {
@@ -266,7 +284,9 @@ class PieceQueue implements AsyncIterable<Uint8Array> {
       const piece = this.queue.shift()
       if (piece) {
         this.wakeWriter?.()
+        this.isTaken = true
         yield piece
+        this.isTaken = false
         if (piece.buffer.byteLength === pieceBytes) this.pool.push(Buffer.from(piece.buffer))
       } else if (this.ended) return
       else await new Promise<void>((resolve) => (this.wakeReader = resolve))

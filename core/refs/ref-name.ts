@@ -51,6 +51,11 @@ export function isRefName(name: string): boolean {
   }
 }
 
+/** A branch's or tag's name as people say it: 'main' for 'refs/heads/main'. */
+export function shortRefName(name: string): string {
+  return name.replace(/^refs\/(heads|tags|remotes)\//, '')
+}
+
 /**
  * The key that holds a ref (FORMAT.md, "Refs"). Folders below the kind end
  * with '%', so that no ref's file has the name of a folder, not even a deleted ref's.

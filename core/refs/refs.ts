@@ -2,7 +2,7 @@ import { comparePaths, pathFromText } from '../bytes.ts'
 import { DitsError } from '../errors.ts'
 import type { Id } from '../objects/id.ts'
 import type { ByteStore, PutCondition } from '../store/byte-store.ts'
-import { checkNewRefName, checkRefName, foldersOfName, refKey, refKeyPrefix, refNameOfKey } from './ref-name.ts'
+import { checkNewRefName, checkRefName, foldersOfName, refKey, refKeyPrefix, refNameOfKey, shortRefName } from './ref-name.ts'
 
 export { checkRefName, isRefName } from './ref-name.ts'
 
@@ -173,13 +173,13 @@ function checkBranchName(name: string): void {
 
 function moved(name: string, now: Id | undefined): DitsError {
   const where = now === undefined ? 'it does not exist' : `it is at ${now.slice(0, 12)}`
-  return new DitsError('ref-moved', `'${name}' is not where it was expected: ${where}`, {
+  return new DitsError('ref-moved', `'${shortRefName(name)}' is not where it was expected: ${where}`, {
     hint: 'another command has moved it; look at it, then run this one again',
   })
 }
 
 function conflict(name: string, other: string): DitsError {
-  return new DitsError('ref-conflict', `'${name}' cannot exist beside '${other}'`, { hint: `choose another name, or delete '${other}' first` })
+  return new DitsError('ref-conflict', `'${shortRefName(name)}' cannot exist beside '${shortRefName(other)}'`, { hint: `choose another name, or delete '${shortRefName(other)}' first` })
 }
 
 function damaged(name: string, cause?: unknown): DitsError {

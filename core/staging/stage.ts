@@ -1,8 +1,9 @@
 import { pathToText, type BytePath } from '../bytes.ts'
-import { applyChange, indexKey } from '../changing/operation.ts'
+import { applyChange, indexKey, type Change } from '../changing/operation.ts'
 import { refuseChangedGhosts } from '../ghosts/refuse-changed.ts'
 import type { Added, IngestedFile, IngestFailure } from '../ingest/file-ingester.ts'
 import { sumAdded, type SizedJob } from '../ingest/ingest.ts'
+import type { MergeMove } from '../merging/merge-state.ts'
 import { resolveByStaging } from '../merging/resolve-by-staging.ts'
 import { openWriter, withLock, type Repo } from '../repo.ts'
 import type { ByteStore } from '../store/byte-store.ts'
@@ -56,36 +57,48 @@ export interface AddReport {
  */
 export async function addPaths(repo: Repo, spec: Pathspec, options: AddOptions = {}): Promise<AddReport> {
   return withLock(repo, async () => {
-    const writtenMs = readDiskClock(repo.folder)
-    const index = await readIndex(repo)
-    const ignored = checkNames(repo, index, spec, options)
-    const report: AddReport = { added: [], modified: [], removed: [], bytes: 0, stored: { objects: 0, rawBytes: 0, storedBytes: 0 }, failures: [], ignored }
-    const writer = await openWriter(repo)
-    try {
-      const update = new IndexUpdate(index, (kind, bytes) => writer.write(kind, bytes))
-      const unmatched = new UnmatchedPatterns(index, spec)
-      let isRead = false
-      for await (const batch of batchesOfChanges(repo, index, spec, options)) {
-        if (!options.force) await refuseChangedGhosts(repo, batch)
-        unmatched.strike(batch)
-        await stageBatch(repo, { index, update, report, dryRun: options.dryRun === true }, batch)
-        await writer.ready()
-        isRead = true
-      }
-      unmatched.check()
-      if (options.dryRun) return report
-      // A conflict is settled where its file changed or is named itself: adding a folder does not settle what nobody looked at.
-      const merge = await resolveByStaging(repo, [...spec.literals, ...report.added, ...report.modified, ...report.removed])
-      if (!isRead && !merge) return report
-      const { bytes, tree } = update.finish({ writtenMs })
-      await writer.flush()
-      await applyChange(repo, { index: { bytes, before: index?.tree, after: tree.id }, merge })
-      return report
-    } catch (error) {
-      await writer.abandon()
-      throw error
-    }
+    const { report, change } = await stagePaths(repo, spec, options)
+    if (change) await applyChange(repo, change)
+    return report
   })
+}
+
+/** What is staged, and the change that makes it so, where there is any: its content is durable already. */
+export interface Staging {
+  report: AddReport
+  change?: { index: NonNullable<Change['index']>; merge: MergeMove | undefined }
+}
+
+/** As `addPaths`, for who holds the repository's lock, and makes the change as a part of its own. */
+export async function stagePaths(repo: Repo, spec: Pathspec, options: AddOptions = {}): Promise<Staging> {
+  const writtenMs = readDiskClock(repo.folder)
+  const index = await readIndex(repo)
+  const ignored = checkNames(repo, index, spec, options)
+  const report: AddReport = { added: [], modified: [], removed: [], bytes: 0, stored: { objects: 0, rawBytes: 0, storedBytes: 0 }, failures: [], ignored }
+  const writer = await openWriter(repo)
+  try {
+    const update = new IndexUpdate(index, (kind, bytes) => writer.write(kind, bytes))
+    const unmatched = new UnmatchedPatterns(index, spec)
+    let isRead = false
+    for await (const batch of batchesOfChanges(repo, index, spec, options)) {
+      if (!options.force) await refuseChangedGhosts(repo, batch)
+      unmatched.strike(batch)
+      await stageBatch(repo, { index, update, report, dryRun: options.dryRun === true }, batch)
+      await writer.ready()
+      isRead = true
+    }
+    unmatched.check()
+    if (options.dryRun) return { report }
+    // A conflict is settled where its file changed or is named itself: adding a folder does not settle what nobody looked at.
+    const merge = await resolveByStaging(repo, [...spec.literals, ...report.added, ...report.modified, ...report.removed])
+    if (!isRead && !merge) return { report }
+    const { bytes, tree } = update.finish({ writtenMs })
+    await writer.flush()
+    return { report, change: { index: { bytes, before: index?.tree, after: tree.id }, merge } }
+  } catch (error) {
+    await writer.abandon()
+    throw error
+  }
 }
 
 /**

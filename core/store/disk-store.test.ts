@@ -136,6 +136,18 @@ describe('DiskStore', () => {
     await expect.poll(() => openFilesBelow(folder)).toBe(0)
   })
 
+  it('does not keep the disk full with values that another process deleted', async () => {
+    const names = Array.from({ length: 20 }, (_, i) => `p/${i}`)
+    for (const key of [...names, 'q/1', 'q/2', 'q/3', 'q/4', 'q/5']) await store.put(key, Buffer.from(key))
+    for (const key of names) await store.get(key, { offset: 0, length: 1 })
+    expect(await openFilesBelow(folder)).toBe(20)
+    const other = await DiskStore.open(`${folder}/new/.dits`)
+    for (const key of names) await other.delete(key)
+    for (const key of ['q/1', 'q/2', 'q/3', 'q/4', 'q/5']) await store.get(key, { offset: 0, length: 1 })
+    await expect.poll(() => openFilesBelow(folder)).toBe(5)
+    await other.close()
+  })
+
   it('names the key and the remedy where the system refuses', async () => {
     await store.put('a/b', Buffer.from('1'))
     const long = `${'n/'.repeat(2100)}end`

@@ -4,10 +4,14 @@ import { DitsError, isErrno } from '../errors.ts'
 
 interface OpenFile {
   opening: Promise<FileHandle | undefined>
+  /** The same, once it is there. */
+  handle: FileHandle | undefined
   /** Reads under way. A file that was dropped is closed when the last has ended. */
   readers: number
   dropped: boolean
 }
+
+const removedAtOnce = 4
 
 /**
  * Files kept open between reads, at most `filesMax` besides those being read,
@@ -69,11 +73,23 @@ export class OpenFiles {
   }
 
   #open(path: string): OpenFile {
-    const file: OpenFile = { opening: openRegular(path), readers: 0, dropped: false }
+    this.#dropRemoved()
+    const file: OpenFile = { opening: openRegular(path), handle: undefined, readers: 0, dropped: false }
     const forget = (): void => this.drop(path, file)
     // Neither absence nor an error is remembered: the next read asks again.
-    file.opening.then((handle) => handle ?? forget(), forget)
+    file.opening.then((handle) => (file.handle = handle) ?? forget(), forget)
     return file
+  }
+
+  /**
+   * Lets go of files that somebody removed: they take up the disk as long as
+   * they are open. Nobody reads them any more, so they are those not read for
+   * longest, and looking at a few of these each time finds them all.
+   */
+  #dropRemoved(): void {
+    for (const [path, { handle, readers }] of [...this.#files].slice(0, removedAtOnce)) {
+      if (handle && readers === 0 && currentSize(handle) === undefined) this.drop(path)
+    }
   }
 
   #closeUnused(file: OpenFile): void {

@@ -53,7 +53,7 @@ export function refsContract(name: string, open: () => Promise<OpenedRefsStore>)
       })
 
       it('refuses to move what is not where it was expected, and changes nothing', async () => {
-        const refused = { code: 'ref-moved', message: expect.stringContaining(main), hint: expect.any(String) }
+        const refused = { code: 'ref-moved', message: expect.stringContaining("'main'"), hint: expect.any(String) }
         await expect(refs.move(main, idOf(1), idOf(2))).rejects.toMatchObject(refused)
         await expect(refs.move(main, idOf(1), undefined)).rejects.toMatchObject(refused)
         await refs.move(main, undefined, idOf(1))
@@ -242,7 +242,7 @@ export function refsContract(name: string, open: () => Promise<OpenedRefsStore>)
       it('cannot be created beside it, either way', async () => {
         await create('refs/heads/a/b')
         for (const each of ['refs/heads/a', 'refs/heads/a/b/c', 'refs/heads/a/b/c/d']) {
-          await expect(refs.move(each, undefined, idOf(1))).rejects.toMatchObject({ code: 'ref-conflict', message: expect.stringContaining("'refs/heads/a/b'") })
+          await expect(refs.move(each, undefined, idOf(1))).rejects.toMatchObject({ code: 'ref-conflict', message: expect.stringContaining("'a/b'") })
         }
         expect(await keys(store, ''), 'what was put').toEqual(['refs/heads/a%/b'])
         await create('refs/heads/a/c', 'refs/heads/ab', 'refs/tags/a')

@@ -39,6 +39,10 @@ const commands: Record<string, { prepare: (root: string) => Promise<void>; run: 
     },
     run: (repo) => commitStaged(repo, { message: 'Third' }),
   },
+  'commit of all changes': {
+    prepare: async (root) => changeFiles(root),
+    run: (repo) => commitStaged(repo, { message: 'Third', all: true }),
+  },
   gc: {
     prepare: async (root) => {
       for (let i = 0; i < 3; i++) {

@@ -576,7 +576,8 @@ def main():
     show('summary', oplog=len(oplog), merge=merge['command'] if merge else None, deleted=sorted(text(d) for d in deleted), packs=stats['packs'], lookups=tables,
          depths=r.depths, settings=len(config), staged=[text(x['path']) for x in index['entries']] if index else [])
 
-try:
-    main()
-except Damage as problem:
-    sys.exit('contradicts FORMAT.md: %s' % problem)
+if __name__ == '__main__':
+    try:
+        main()
+    except Damage as problem:
+        sys.exit('contradicts FORMAT.md: %s' % problem)

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { seedFrom } from '../../fixtures/noise.ts'
 import { createRandom } from '../../fixtures/random.ts'
-import { runDits, type RunResult } from '../serve-process.ts'
+import { runDits, startDits, type RunResult } from '../serve-process.ts'
 
 /** People at work, each with a home folder of their own, which is also where their clones lie. */
 export class People {
@@ -17,6 +17,10 @@ export class People {
 
   run(person: string, line: string): Promise<RunResult> {
     return runDits(line.split(' '), { home: this.at(person), variables: this.variables })
+  }
+
+  start(person: string, line: string): ReturnType<typeof startDits> {
+    return startDits(line.split(' '), { home: this.at(person), variables: this.variables })
   }
 
   /** What a command printed that has to succeed. */

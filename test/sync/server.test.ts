@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { startServe, type ServeProcess } from '../serve-process.ts'
 import { media, People } from './people.fixture.ts'
@@ -66,6 +66,17 @@ describe('two people with a server', { timeout: 180_000 }, () => {
     expect((await people.json('ada', '-C film status')).value['upstream']).toEqual({ name: 'origin/main', ahead: 0, behind: 0 })
   })
 
+  it('make no repository by reading a name that is mistyped', async () => {
+    await share('named')
+    const mistyped = `${url}s`
+    const unknown = { exitCode: 2, value: { error: { code: 'unknown-repository', hint: expect.stringContaining('check its name') } } }
+    expect(await people.json('ada', `clone ${mistyped} other`)).toMatchObject(unknown)
+    expect(existsSync(people.at('ada/other'))).toBe(false)
+    await people.must('ada', `-C named remote set-url origin ${mistyped}`)
+    expect(await people.json('ada', '-C named fetch')).toMatchObject(unknown)
+    expect(await people.must('admin', `server repo list --data ${people.at('data')}`)).not.toContain(new URL(mistyped).pathname.slice(1))
+  })
+
   it('replace a branch only where it is as they last saw it', async () => {
     await share('lease')
     await people.must('bob', `clone -q ${url} lease`)
@@ -106,6 +117,26 @@ describe('two people with a server', { timeout: 180_000 }, () => {
       rita.remove()
     }
   })
+
+  it('get the space of a deleted branch back while the server runs, and push what was in it again', async () => {
+    await share('reel')
+    await people.must('ada', '-C reel switch -q -c cut')
+    people.write('ada/reel/cut.mov', media(2_000_000, 'cut'))
+    await people.commit('ada', 'reel', 'cut')
+    await people.must('ada', '-C reel push -q origin cut')
+    await people.must('ada', '-C reel push -q origin --delete cut')
+    const name = url.slice(server.url.length + 1)
+    const gc = async (options: string) => (await people.json('ada', `server gc ${name} --data ${people.at('data')} ${options}`)).value
+    expect(await gc('--grace 14d')).toMatchObject({ objectsRemoved: 0 })
+    const told = await gc('--grace 0 --dry-run')
+    expect(told).toMatchObject({ packsBefore: 2, packsAfter: 1 })
+    expect(await gc('--grace 0')).toEqual({ ...told, dryRun: false })
+    expect(Number(told['bytesBefore']) - Number(told['bytesAfter'])).toBeGreaterThan(2_000_000)
+    const again = await people.json('ada', '-C reel push origin cut')
+    expect(again.value['wireOut']).toBeGreaterThan(2_000_000)
+    await people.must('bob', `clone -q --branch cut ${url} cut`)
+    await people.must('bob', '-C cut fsck --full')
+  })
 })
 
 describe('a clone without content', { timeout: 180_000 }, () => {
@@ -132,6 +163,14 @@ describe('a clone without content', { timeout: 180_000 }, () => {
     expect(blocks('bob/ghosts/shots/clip.mov')).toBe(0)
     expect((await people.json('bob', '-C ghosts fsck --full')).exitCode).toBe(0)
     expect(server.log()).not.toMatch(/connection-lost/)
+  })
+
+  it('counts what comes while its files are written', async () => {
+    await share('counted')
+    const { value } = await people.json('bob', `clone --filter=path:shots/** ${url} counted`)
+    expect(value).toMatchObject({ written: 1, ghosts: 1 })
+    expect(value['bytesReceived']).toBeGreaterThan(clip.length)
+    expect(value['objects']).toBeGreaterThan(clip.length / 300_000)
   })
 })
 
