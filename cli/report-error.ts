@@ -24,6 +24,7 @@ const exitCodeOf: Readonly<Record<string, number>> = {
   'merge-conflict': exitCodes.negative,
   'nothing-to-commit': exitCodes.negative,
   'unresolved-conflicts': exitCodes.negative,
+  'object-garbled': exitCodes.damaged,
   'object-missing': exitCodes.damaged,
   'pack-missing': exitCodes.damaged,
   'ref-missing': exitCodes.damaged,

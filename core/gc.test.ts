@@ -193,6 +193,28 @@ describe('what undo keeps', () => {
   })
 })
 
+describe('a pack that has no index yet', () => {
+  /** Leaves one, as a writer does for an instant, or for good where it dies; answers whether a collection without a grace period leaves it. */
+  async function staysWithout(days: number, config: string): Promise<boolean> {
+    const test = await TestRepo.create()
+    await test.repo.store.put('config', Buffer.from(config))
+    await test.reopen({ now: () => Date.now() })
+    const { pack } = await storeGarbage(test.repo, 8)
+    await test.repo.store.delete(`packs/${pack}.idx`)
+    age(test.repo, pack, days)
+    await collectGarbage(test.repo, noGrace)
+    return (await test.repo.store.stat(`packs/${pack}.pack`)) !== undefined
+  }
+
+  it('goes at once where nobody can be at work on it', async () => expect(await staysWithout(0, '')).toBe(false))
+
+  it('stays for a day where readers may be bringing content', async () => {
+    const partial = 'remote.origin.filter = none\n'
+    expect(await staysWithout(0.9, partial), 'or its index would come to a pack that is gone').toBe(true)
+    expect(await staysWithout(1.1, partial)).toBe(false)
+  })
+})
+
 describe('who reads while packs are put together', () => {
   /** Calls `read` with a second open repository; during its read number `at` of the store, the first one collects. Answers how many reads there were. */
   async function readBesideGc(prepared: string, at: number, read: (repo: Repo, test: TestRepo) => Promise<void>): Promise<number> {

@@ -1,4 +1,5 @@
 import { copyMarked, markRoots, planSweep, removeOrphans, removePack, reportSweep, type Collectable, type KeptForUndo, type SweepReport } from './collecting/sweep.ts'
+import { isPartial } from './ghosts/partial.ts'
 import { newSessionName, withLock, type Repo } from './repo.ts'
 import { findRoots } from './roots.ts'
 import { withTransfer } from './transfer-lock.ts'
@@ -43,9 +44,11 @@ async function collect(repo: Repo, { graceMs, undoMs }: GcOptions): Promise<GcRe
   const plan = await planSweep(source, marks, { graceMs, nowMs })
   const kept = await copyMarked(source, plan.rewritten, marks)
   for (const pack of [...plan.removed, ...plan.rewritten]) await removePack(repo, pack.name)
-  await removeOrphans(repo, { graceMs, nowMs })
-  // Nobody else writes while the lock is held, so without a grace period what interrupted commands left goes at once.
-  await repo.store.sweepTemporary(nowMs + Math.max(0, dayMs - graceMs))
+  // Nobody else writes while the lock is held, so without a grace period what interrupted commands left goes at once;
+  // but for a partial repository, into which whoever reads brings content without a lock: a pack may be about to get its index.
+  const unfinishedGraceMs = isPartial(repo) ? Math.max(graceMs, dayMs) : graceMs
+  await removeOrphans(repo, { graceMs: unfinishedGraceMs, nowMs })
+  await repo.store.sweepTemporary(nowMs + Math.max(0, dayMs - unfinishedGraceMs))
   await repo.objects.packs.refresh()
   await repo.objects.packs.tidyLookups()
   return { ...reportSweep(plan, kept), operationsPruned, keptForUndo }

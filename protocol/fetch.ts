@@ -3,7 +3,7 @@ import { Difference, type DifferenceOptions } from './difference.ts'
 import { havesMax, idsPerMessageMax, requestsAhead, tagDepthMax } from './limits.ts'
 import { violation } from './frames.ts'
 import { commitsHere, newCommits, parentsHere } from './new-commits.ts'
-import { RecordReceiver } from './receive-records.ts'
+import { askForCheck, RecordReceiver } from './receive-records.ts'
 import type { RemoteSession } from './remote-session.ts'
 
 /** What a fetch brings, with all that it needs. What may be a tag is looked at first, which costs a round. */
@@ -102,7 +102,7 @@ class Fetch {
       else if (!(await this.#bringMissing(commits))) return
       await this.#receiver.finish()
     }
-    throw new DitsError('content-unavailable', 'the other side never sends all that its commits need', { hint: 'ask its administrator to run: dits fsck' })
+    throw new DitsError('content-unavailable', 'the other side never sends all that its commits need', { hint: askForCheck })
   }
 
   /** The commits that tags lead to; those that are objects of their own are brought. */
@@ -149,7 +149,7 @@ class Fetch {
   async #askHistory(wants: readonly Id[]): Promise<void> {
     const question = [...wants].sort().join()
     const isAgain = question === this.#asked
-    if (isAgain && this.#askedWithout) throw new DitsError('content-unavailable', `the other side does not send commit '${wants[0]}'`, { hint: 'ask its administrator to run: dits fsck' })
+    if (isAgain && this.#askedWithout) throw new DitsError('content-unavailable', `the other side does not send commit '${wants[0]}'`, { hint: askForCheck })
     // Where the answer did not bring what was asked for, what was said to be here is less whole than thought: then without it.
     const haves = isAgain ? [] : this.#options.haves.slice(0, havesMax)
     this.#asked = question

@@ -1,3 +1,4 @@
+import { endianness } from 'node:os'
 import { setImmediate } from 'node:timers/promises'
 import { DitsError, type Id, type PackedObjects } from '#core'
 import { filterBytes, IdFilter } from './bloom.ts'
@@ -37,12 +38,26 @@ export async function heldBits(objects: PackedObjects, shortIds: Uint8Array): Pr
   return bits
 }
 
-/** The numbers of short ids, by the short ids: as numbers of 48 bits, because comparing bytes is slow. */
+/**
+ * The numbers of short ids, by the short ids: each as one integer of 64 bits
+ * with its number, which has 16, behind it. Whoever compares them in JavaScript
+ * keeps all other streams waiting three times as long.
+ */
 function orderOf(shortIds: Uint8Array, count: number): Uint32Array {
   const bytes = Buffer.from(shortIds.buffer, shortIds.byteOffset, shortIds.byteLength)
-  const keys = Float64Array.from({ length: count }, (_, i) => bytes.readUIntBE(i * shortIdBytes, shortIdBytes))
-  return Uint32Array.from({ length: count }, (_, i) => i).sort((a, b) => keys[a]! - keys[b]!)
+  const keys = new BigUint64Array(count)
+  const words = new Uint32Array(keys.buffer)
+  for (let i = 0; i < count; i++) {
+    words[2 * i + highWord] = bytes.readUInt32BE(i * shortIdBytes)
+    words[2 * i + 1 - highWord] = (bytes.readUInt16BE(i * shortIdBytes + 4) << 16) | i
+  }
+  keys.sort()
+  const order = new Uint32Array(count)
+  for (let k = 0; k < count; k++) order[k] = words[2 * k + 1 - highWord]! & 0xffff
+  return order
 }
+
+const highWord = endianness() === 'LE' ? 1 : 0
 
 /**
  * A filter with the ids of everything that is here. Others are served between

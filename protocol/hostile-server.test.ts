@@ -75,6 +75,18 @@ describe('a client', () => {
     await session.close()
   })
 
+  it('is told that damage is at the other side, whatever hint came with it', async () => {
+    const session = await new Liar({ refs: (frames) => frames.send(['error', 'pack-damaged', "pack 'a' is damaged", 'run: dits fsck']) }).open()
+    await expect(session.refs()).rejects.toMatchObject({ code: 'pack-damaged', message: "the other side says: pack 'a' is damaged", hint: expect.stringContaining('not in your repository') })
+    await session.close()
+  })
+
+  it('is told that what it sent is damaged here', async () => {
+    const session = await new Liar({ refs: (frames) => frames.send(['error', 'object-garbled', "chunk 'a' came as something else", 'ask the other side']) }).open()
+    await expect(session.refs()).rejects.toMatchObject({ code: 'object-garbled', hint: expect.stringContaining('your copy') })
+    await session.close()
+  })
+
   it('takes no session in another version, and no unknown role', async () => {
     for (const welcome of [['welcome', 0, 'write'], ['welcome', 2, 'write'], ['welcome', 1, 'god'], ['welcome'], ['refs', []]]) {
       await expect(new Liar({ hello: (frames) => frames.send(welcome as unknown as Message) }).open()).rejects.toSatisfy((error) => hasCode(error, 'protocol-violation'))
@@ -130,7 +142,7 @@ describe('a fetch', () => {
 
   const other = recordOf('chunk', Buffer.from('nobody asked for this'))
   it.each<[string, string, (t: Awaited<ReturnType<typeof truth>>) => Record<string, Answer>]>([
-    ['sends objects under other ids', 'protocol-violation', (t) => ({ ...t.answers, objects: async (frames, message) => frames.sendData(recordOf('chunk', Buffer.from('wrong'), idFromBytes((message[1] as Uint8Array).subarray(0, 32)))) })],
+    ['sends objects under other ids', 'object-garbled', (t) => ({ ...t.answers, objects: async (frames, message) => frames.sendData(recordOf('chunk', Buffer.from('wrong'), idFromBytes((message[1] as Uint8Array).subarray(0, 32)))) })],
     ['sends other objects than were asked for', 'protocol-violation', (t) => ({ ...t.answers, objects: async (frames) => { await frames.sendData(other); await frames.send(['objects-end', Buffer.alloc(0)]) } })],
     ['sends an object twice', 'protocol-violation', (t) => ({ ...t.answers, objects: async (frames, message) => { await t.objects(frames, message); await t.objects(frames, message) } })],
     ['sends content with a history', 'protocol-violation', (t) => ({ ...t.answers, history: async (frames, message) => { await frames.sendData(other); await t.history(frames, message) } })],

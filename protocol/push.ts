@@ -5,6 +5,7 @@ import { bitAt } from './held.ts'
 import type { RefMove } from './host.ts'
 import { candidatesMax, filterBytesMax, repairsMax, requestsAhead, shortIdBytes, shortIdsPerMessageMax } from './limits.ts'
 import { newCommits, parentsHere } from './new-commits.ts'
+import { askForCheck } from './receive-records.ts'
 import type { MoveResult, RemoteRefs, RemoteSession } from './remote-session.ts'
 import type { ToSend } from './send-records.ts'
 
@@ -82,7 +83,7 @@ class Push {
       repaired = new Set(items.map(({ id }) => id))
       await this.#send(items)
     }
-    throw new DitsError('push-incomplete', 'the other side keeps missing what it was sent', { hint: 'ask its administrator to run: dits fsck' })
+    throw new DitsError('push-incomplete', 'the other side keeps missing what it was sent', { hint: askForCheck })
   }
 
   /** What the new values need beside the refs of the other side. */

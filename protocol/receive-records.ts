@@ -1,4 +1,4 @@
-import { hashObject, idFromBytes, limits, openRecord, PackWriter, readRecordHeader, recordCheckHolds, recordHeaderBytes, type ByteStore, type Id, type ObjectKind, type PackedObjects, type RecordHeader } from '#core'
+import { DitsError, hashObject, idFromBytes, limits, openRecord, PackWriter, readRecordHeader, recordCheckHolds, recordHeaderBytes, type ByteStore, type Id, type ObjectKind, type PackedObjects, type RecordHeader } from '#core'
 import { violation } from './frames.ts'
 
 /** What is handed to the store on a slow line, so that a killed process has lost little more than that. */
@@ -12,6 +12,9 @@ export interface ReceivedCounts {
   /** Bytes of records as they travelled. */
   bytes: number
 }
+
+/** What a person can do about damage that is not here. */
+export const askForCheck = 'ask who runs it to look with: dits server fsck --full, or in its folder: dits fsck --full'
 
 /** Whether an object is one that was asked for. */
 export type Accepts = (kind: ObjectKind, id: Id) => boolean
@@ -40,8 +43,9 @@ export class RecordReceiver {
   /**
    * Takes a piece, which is free again at once. Where storing lags behind,
    * answers what to wait for before the next one, which keeps memory bounded.
-   * Throws `protocol-violation` where it is no record, one that lies, or one
-   * that `accepts`, which is asked as soon as its header is there, refuses.
+   * Throws `protocol-violation` where it is no record, or one that `accepts`,
+   * which is asked as soon as its header is there, refuses, and
+   * `object-garbled` where its object is not what its id says.
    */
   push(piece: Uint8Array, accepts?: Accepts): Promise<void> | undefined {
     this.counts.bytes += piece.length
@@ -136,7 +140,7 @@ function readHeader(bytes: Uint8Array): RecordHeader {
 let unpacked: Uint8Array | undefined
 const unpackedBytes = limits.chunkBytesMax + 1
 
-/** Throws `protocol-violation` where the object is not what its record says. */
+/** Throws `object-garbled` where the object is not what its record says. */
 function verifyRecord(header: RecordHeader, record: Uint8Array): void {
   // The common case is content as it stands, which the id alone covers.
   if (header.codec === 0 && recordCheckHolds(record, 0, header) && Buffer.compare(hashObject(header.kind, record.subarray(recordHeaderBytes)), header.id) === 0) return
@@ -144,6 +148,10 @@ function verifyRecord(header: RecordHeader, record: Uint8Array): void {
     unpacked ??= new Uint8Array(unpackedBytes)
     openRecord(record, { pack: 'received', offset: 0, stored: header.stored }, header.kind, header.id, unpacked)
   } catch (cause) {
-    throw violation(`object '${idFromBytes(header.id)}' is not what its id says: ${String(cause)}`)
+    // Nearly always a damaged store, because who lies gains nothing by it: so it is told, and not taken for a violation.
+    throw new DitsError('object-garbled', `${header.kind} '${idFromBytes(header.id)}' came as something else than its id says`, {
+      hint: `the other side's copy is damaged: ${askForCheck}`,
+      cause,
+    })
   }
 }

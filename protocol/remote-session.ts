@@ -6,7 +6,7 @@ import { inTime } from './in-time.ts'
 import { packShortIds } from './held.ts'
 import type { RefMove, Role } from './host.ts'
 import { boundaryMax, filterBytesMax, idsPerMessageMax, missingMax, movesMax, protocolVersion, refNamesBytesMax, refsPerMessageMax, silenceMs } from './limits.ts'
-import type { Accepts, RecordReceiver } from './receive-records.ts'
+import { askForCheck, type Accepts, type RecordReceiver } from './receive-records.ts'
 import { sendRecords, type ToSend } from './send-records.ts'
 import type { Connection } from './transport.ts'
 
@@ -261,9 +261,19 @@ export class RemoteSession {
 
 function expect(message: Message | undefined, ...names: string[]): Message {
   if (!message) throw new DitsError('connection-lost', 'the other side ended the connection', { hint: 'try again' })
-  if (message[0] === 'error') throw new DitsError(readCode(message[1]), readWords(message[2], 'message'), hintOf(message))
+  if (message[0] === 'error') throw errorOf(message)
   if (!names.includes(message[0])) throw violation(`'${message[0].slice(0, 20)}' where '${names[0]}' is due`)
   return message
+}
+
+/** What the other side calls damaged is there, and what it calls garbled is here: its hints would have a person look in the wrong place. */
+function errorOf(message: Message): DitsError {
+  const code = readCode(message[1])
+  const text = readWords(message[2], 'message')
+  if (code === 'object-garbled') return new DitsError(code, `the other side says: ${text}`, { hint: 'your copy of it is damaged; run: dits fsck --full' })
+  if (code === 'object-missing') return new DitsError(code, `the other side says: ${text}`, { hint: 'try again; if it stays so, it is a shallow or partial clone itself, or damaged' })
+  if (!/-(damaged|missing)$/.test(code)) return new DitsError(code, text, hintOf(message))
+  return new DitsError(code, `the other side says: ${text}`, { hint: `the damage is there and not in your repository: ${askForCheck}` })
 }
 
 function hintOf(message: Message): { hint?: string } {

@@ -1,10 +1,9 @@
-import { pathToText } from '../../core/bytes.ts'
 import { checkRepository, rebuildIndexes, type CheckReport } from '../../core/check/check.ts'
 import type { Repo } from '../../core/repo.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
-import { formatAmount, formatCount, formatSize, quotePath } from '../format.ts'
-import { shortId } from '../revisions.ts'
+import { checkJson, printCheck } from '../check-text.ts'
+import { formatAmount } from '../format.ts'
 
 interface FsckArguments {
   full: boolean
@@ -48,26 +47,8 @@ async function rebuild(context: Context, repo: Repo): Promise<boolean> {
   return rebuilt.every(({ problem }) => !problem)
 }
 
-function show(context: Context, { packs, objects, bytes, ghosts, problems }: CheckReport, full: boolean): void {
-  if (context.json) {
-    const shown = problems.map((problem) => ({
-      code: problem.code,
-      message: problem.message,
-      object: problem.object ?? null,
-      chunks: problem.chunks ?? null,
-      files: problem.files.map(({ path, commit }) => ({ path: pathToText(path), commit: commit ?? null })),
-    }))
-    context.stdout.json({ packs, objects, bytes, ghosts, problems: shown })
-    return
-  }
-  if (ghosts > 0 && !context.quiet) context.stdout.line(`${formatAmount(ghosts, 'object')} of file content not here, as it may be in a partial repository; dits hydrate brings what is needed.`)
-  for (const { code, message, files } of problems) {
-    context.stdout.line(`${context.colors.red(code)}: ${message}`)
-    for (const { path, commit } of files) context.stdout.line(`  touches ${quotePath(path)}${commit ? ` (in ${shortId(commit)})` : ''}`)
-  }
-  if (problems.length > 0) context.stdout.line(`${formatAmount(problems.length, 'problem')} found. What is not named above is sound.`)
-  else if (!context.quiet) {
-    const checked = full ? 'every byte verified' : 'links and lengths verified; dits fsck --full reads every byte'
-    context.stdout.line(`No problems: ${formatCount(objects)} objects, ${formatSize(bytes)} in ${formatAmount(packs, 'pack')} (${checked}).`)
-  }
+function show(context: Context, report: CheckReport, full: boolean): void {
+  if (context.json) return context.stdout.json(checkJson(report))
+  if (report.ghosts > 0 && !context.quiet) context.stdout.line(`${formatAmount(report.ghosts, 'object')} of file content not here, as it may be in a partial repository; dits hydrate brings what is needed.`)
+  printCheck(context, report, full ? undefined : 'dits fsck --full')
 }

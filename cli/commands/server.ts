@@ -4,6 +4,7 @@ import type { Token } from '../../server/accounts.ts'
 import type { RepositoryRecord } from '../../server/repositories.ts'
 import { DitsError } from '../../core/errors.ts'
 import { UsageError } from '../arguments.ts'
+import { checkRepositories } from '../check-server.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { collectRepositories } from '../collect-server.ts'
@@ -19,6 +20,7 @@ interface ServerArguments {
   expires?: string | undefined
   name?: string | undefined
   branch: string
+  full: boolean
   grace: string
   'dry-run': boolean
   force: boolean
@@ -35,7 +37,8 @@ interface Call {
 interface Action {
   /** The words after the action's own; those in brackets may be left out. */
   takes: readonly string[]
-  run(call: Call): Promise<void>
+  /** Answers an exit code where that is not 0. */
+  run(call: Call): Promise<number | void>
 }
 
 const actions: Readonly<Record<string, Action>> = {
@@ -52,6 +55,7 @@ const actions: Readonly<Record<string, Action>> = {
   'repo revoke': { takes: ['NAME', 'USER'], run: revoke },
   'repo remove': { takes: ['NAME'], run: removeRepository },
   'repo restore': { takes: ['NAME'], run: restoreRepository },
+  fsck: { takes: ['[REPOSITORY…]'], run: check },
   gc: { takes: ['[REPOSITORY…]'], run: collectGarbage },
 }
 
@@ -65,6 +69,7 @@ export const command: Command<ServerArguments> = {
     'server token list [USER] | revoke ID',
     'server repo create NAME | list | grant NAME USER ROLE | revoke NAME USER',
     'server repo remove NAME [--force] | restore NAME',
+    'server fsck [REPOSITORY…] [--full]',
     'server gc [REPOSITORY…] [--grace 14d] [--dry-run]',
   ],
   positionals: '[words..]',
@@ -76,6 +81,9 @@ only, with --role no more than that. A token is shown once, when it is made.
 'repo remove' puts a repository away, so that nobody can open it, and 'repo restore' brings
 it back; with --force it is deleted with all that is in it, for ever.
 
+'fsck' checks that nothing in the repositories that are named, or in any, is damaged or
+missing; with --full it reads and verifies every byte. Exit code 3 where something is.
+
 'gc' gives back the space of what deleted branches and broken pushes left, once that is
 older than --grace, and puts small packs together: in the repositories that are named,
 or in all. Servers go on serving meanwhile, and pushes lose nothing. A push that was broken
@@ -84,7 +92,8 @@ off longer ago than that has to send everything again.
 With --json: a line for each user {name, role, tokens}, token {id, user, name, repository,
 role, createdMs, expiresMs; token when it is made}, repository {name, removed, grants:
 [{user, role}]}, collected repository {name, packsBefore, packsAfter, objectsRemoved,
-bytesBefore, bytesAfter, dryRun} or {name, error: {code, message, hint}}.`,
+bytesBefore, bytesAfter, dryRun} or {name, error: {code, message, hint}},
+checked repository {name, packs, objects, bytes, ghosts, problems} as of dits fsck.`,
   examples: [
     ['server user add ada --role write', 'a user who may push to every repository'],
     ['server token create ada --expires 90d', 'prints a token for her'],
@@ -100,6 +109,7 @@ bytesBefore, bytesAfter, dryRun} or {name, error: {code, message, hint}}.`,
       .option('expires', { type: 'string', describe: 'token create: how long it is good, such as 90d (default: for ever)' })
       .option('name', { type: 'string', describe: 'token create: what it is for' })
       .option('branch', { type: 'string', default: 'main', describe: 'repo create: the branch that a clone starts on' })
+      .option('full', { type: 'boolean', default: false, describe: 'fsck: read and verify everything' })
       .option('grace', { type: 'string', default: '14d', describe: 'gc: how long what nothing refers to stays' })
       .option('dry-run', { type: 'boolean', default: false, describe: 'gc: say what would go, and remove nothing' })
       .option('force', { type: 'boolean', default: false, describe: 'repo remove: delete it for ever' }),
@@ -109,7 +119,7 @@ bytesBefore, bytesAfter, dryRun} or {name, error: {code, message, hint}}.`,
     const { openAdministration } = await import('../../server/administration.ts')
     const administration = await openAdministration(serverDataOf(context, args.data), serverClock(context))
     try {
-      await action.run({ context, administration, words, args })
+      return (await action.run({ context, administration, words, args })) ?? 0
     } finally {
       await administration.close()
     }
@@ -123,7 +133,7 @@ function chooseAction(words: readonly string[]): { action: Action; words: readon
   const action = Object.hasOwn(actions, name) ? actions[name] : undefined
   if (!action) {
     const verbs = Object.keys(actions).filter((one) => one.startsWith(`${kind} `))
-    const hint = verbs.length > 0 ? `there are: ${verbs.join(', ')}` : 'say what about: user, token, repo or gc; see: dits help server'
+    const hint = verbs.length > 0 ? `there are: ${verbs.join(', ')}` : 'say what about: user, token, repo, gc or fsck; see: dits help server'
     throw new UsageError(words.length === 0 ? 'nothing to do' : `'${name.trim()}' is nothing that server can do`, hint)
   }
   const required = action.takes.filter((word) => !word.startsWith('['))
@@ -249,6 +259,10 @@ async function restoreRepository({ context, administration, words: [name = ''] }
   await administration.repositories.restore(name)
   if (context.json) return context.stdout.json(repositoryToJson(await administration.repositories.read(name)))
   say(context, `Repository '${name}' is back`)
+}
+
+async function check({ context, administration, words, args }: Call): Promise<number> {
+  return (await checkRepositories(context, administration, words, { full: args.full })) ? 0 : 3
 }
 
 async function collectGarbage({ context, administration, words, args }: Call): Promise<void> {

@@ -2,7 +2,7 @@ import { DitsError } from '../errors.ts'
 import type { Operation, RefMove } from '../oplog.ts'
 import { damagedOperation } from '../oplog-record.ts'
 import type { Head } from '../refs/refs.ts'
-import type { Repo } from '../repo.ts'
+import type { Checkable } from './checkable.ts'
 
 /**
  * Compares names with the operation log, and the log with itself. Refs and
@@ -12,7 +12,7 @@ import type { Repo } from '../repo.ts'
  * - `ref-missing`: a ref is gone that an operation moved and none deleted;
  * - `ref-damaged`: HEAD stands on a branch that does not exist, and that no operation went to.
  */
-export async function checkAgainstLog(repo: Repo, onProblem: (error: DitsError) => void): Promise<void> {
+export async function checkAgainstLog(repo: Checkable, onProblem: (error: DitsError) => void): Promise<void> {
   for (const seq of await repo.oplog.missing()) {
     onProblem(damagedOperation(seq))
   }
@@ -36,7 +36,7 @@ interface Known {
 }
 
 /** As far back as the log can be read; what is damaged in it is found by whoever follows its links. */
-async function readLog(repo: Repo): Promise<Known> {
+async function readLog(repo: Checkable): Promise<Known> {
   const known: Known = { head: undefined, moves: new Map() }
   try {
     for await (const operation of repo.oplog.newestFirst()) {
@@ -49,7 +49,7 @@ async function readLog(repo: Repo): Promise<Known> {
   return known
 }
 
-async function isGone(repo: Repo, name: string): Promise<boolean> {
+async function isGone(repo: Checkable, name: string): Promise<boolean> {
   try {
     return (await repo.refs.read(name)) === undefined
   } catch (error) {
@@ -59,7 +59,7 @@ async function isGone(repo: Repo, name: string): Promise<boolean> {
   }
 }
 
-async function checkHead(repo: Repo, known: Known, onProblem: (error: DitsError) => void): Promise<void> {
+async function checkHead(repo: Checkable, known: Known, onProblem: (error: DitsError) => void): Promise<void> {
   let head: Head
   try {
     head = await repo.refs.readHead()

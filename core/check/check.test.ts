@@ -1,11 +1,14 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { createRandom } from '../../fixtures/random.ts'
 import { PackIndexBuilder } from '../pack/pack-index.ts'
 import { storePacks } from '../pack/packs.fixture.ts'
 import { TestRepo } from '../repo.fixture.ts'
+import { DiskStore } from '../store/disk-store.ts'
+import { PrefixStore } from '../store/prefix-store.ts'
 import { checkRepository, rebuildIndexes } from './check.ts'
+import { openCheckable } from './checkable.ts'
 
 function packFile(test: TestRepo, name: string): string {
   return join(test.repo.folder, 'packs', name)
@@ -59,6 +62,22 @@ describe('rebuildIndexes', () => {
 })
 
 describe('checkRepository', () => {
+  it('finds in the store of a server what it finds in a folder', async () => {
+    const test = await TestRepo.create()
+    const objects = await storePacks(test.repo.store, 'a', { packs: 2, objects: 10, seed: 4 })
+    await test.repo.refs.move('refs/heads/main', undefined, objects[0]!.id)
+    damage(packFile(test, 'a-1.pack'), (bytes) => void (bytes[16 + 48]! ^= 1))
+    cpSync(test.repo.folder, join(test.repo.root, 'repos', 'film.dits'), { recursive: true })
+    const server = await DiskStore.open(test.repo.root)
+    onTestFinished(() => server.close())
+    const store = new PrefixStore(server, 'repos/film.dits')
+    for (const full of [false, true]) {
+      const report = await checkRepository(await openCheckable(store, test.repo.env), { full })
+      expect(report).toEqual(await checkRepository(test.repo, { full }))
+      expect(report.problems.length).toBeGreaterThan(full ? 1 : 0)
+    }
+  })
+
   it('says once for a file how many of its chunks are missing', async () => {
     const test = await TestRepo.create()
     const random = createRandom(4)

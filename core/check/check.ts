@@ -14,6 +14,7 @@ import { withLock, type Repo } from '../repo.ts'
 import { findRoots, type Root } from '../roots.ts'
 import { batchesOf, runBatches } from '../threads/worker-pool.ts'
 import { checkAgainstLog } from './check-log.ts'
+import type { Checkable } from './checkable.ts'
 import { openCheck, type CheckJob } from './check-thread.ts'
 import { verifyPackIfThere } from './verify-pack.ts'
 
@@ -52,7 +53,7 @@ const filesPerProblemMax = 20
  * repository; objects other than chunks are read and verified.
  * `full` reads and verifies every byte of every pack.
  */
-export async function checkRepository(repo: Repo, options: CheckOptions): Promise<CheckReport> {
+export async function checkRepository(repo: Checkable, options: CheckOptions): Promise<CheckReport> {
   const report: CheckReport = { packs: 0, objects: 0, bytes: 0, ghosts: 0, problems: [] }
   const { env } = repo
   const damaged = new Map<Id, Problem>()
@@ -135,7 +136,7 @@ async function hasSoundIndex(repo: Repo, pack: string): Promise<boolean> {
 }
 
 /** What is found in each pack, also in those into which a collection puts packs together meanwhile. */
-async function* checkPacks(repo: Repo, { full }: CheckOptions): AsyncGenerator<PackReport> {
+async function* checkPacks(repo: Checkable, { full }: CheckOptions): AsyncGenerator<PackReport> {
   const seen = new Set<string>()
   for (;;) {
     await repo.objects.packs.refresh()
@@ -149,16 +150,17 @@ async function* checkPacks(repo: Repo, { full }: CheckOptions): AsyncGenerator<P
   }
 }
 
-async function* verifyPacks(repo: Repo, packs: readonly string[]): AsyncGenerator<PackReport> {
+async function* verifyPacks(repo: Checkable, packs: readonly string[]): AsyncGenerator<PackReport> {
   const { env } = repo
   const jobs: CheckJob[] = []
   for (const pack of packs) jobs.push({ pack, size: (await repo.store.stat(packKey(pack)))?.size ?? 0 })
   const bytesTotal = jobs.reduce((sum, job) => sum + job.size, 0)
   const onBytes = (bytes: number) => env.onProgress?.({ task: 'checking', bytes, bytesTotal })
-  if (bytesTotal < 16 * 1024 * 1024) {
+  if (bytesTotal < 16 * 1024 * 1024 || repo.folder === undefined) {
+    let verified = 0
     for (const job of jobs) {
       env.signal?.throwIfAborted()
-      yield await verifyPackIfThere(repo.store, job.pack, () => {})
+      yield await verifyPackIfThere(repo.store, job.pack, (bytes) => onBytes((verified += bytes)))
     }
     return
   }
@@ -174,7 +176,7 @@ async function* verifyPacks(repo: Repo, packs: readonly string[]): AsyncGenerato
 }
 
 /** Looks at the packs' indexes and lengths only. */
-async function* weighPacks(repo: Repo, packs: readonly string[]): AsyncGenerator<PackReport> {
+async function* weighPacks(repo: Checkable, packs: readonly string[]): AsyncGenerator<PackReport> {
   for (const pack of packs) {
     const report: PackReport = { pack, objects: 0, bytes: 0, problems: [] }
     const stat = await repo.store.stat(packKey(pack))
@@ -223,7 +225,7 @@ function joinMissingChunks(problems: readonly Problem[]): Problem[] {
 }
 
 /** Fills in which files each damaged or missing object touches, by walking every reachable tree once. */
-async function nameFiles(repo: Repo, roots: readonly Root[], damaged: Map<Id, Problem>): Promise<void> {
+async function nameFiles(repo: Checkable, roots: readonly Root[], damaged: Map<Id, Problem>): Promise<void> {
   const seen = new Map<Id, Problem[]>()
   const commits = roots.filter((root) => root.kind === 'commit').map((root) => root.id)
   const trees: { tree: Id; commit: Id | undefined }[] = []
@@ -255,7 +257,7 @@ function addFile(problem: Problem, path: BytePath, commit: Id | undefined): void
 }
 
 /** The problems of an object and of everything below it. */
-async function problemsBelow(repo: Repo, kind: ObjectKind, id: Id, damaged: Map<Id, Problem>): Promise<Problem[]> {
+async function problemsBelow(repo: Checkable, kind: ObjectKind, id: Id, damaged: Map<Id, Problem>): Promise<Problem[]> {
   const own = damaged.get(id)
   if (kind === 'chunk') return own ? [own] : []
   const problems = own ? [own] : []

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -95,6 +95,20 @@ describe('DiskStore', () => {
     await store.put('a', Buffer.from('1'))
     execFileSync('mkfifo', [inStore('pipe')])
     for (const range of [undefined, { offset: 0, length: 1 }]) await expect(store.get('pipe', range)).rejects.toMatchObject({ code: 'store-damaged' })
+    expect(await keys(store, ''), 'so that who lists keys meets the damage').toEqual(['a', 'pipe'])
+  })
+
+  it('lists what links lead to, as it reads it', async () => {
+    await store.put('packs/a', Buffer.from('1'))
+    await rename(inStore('packs'), inStore('elsewhere'))
+    await symlink('elsewhere', inStore('packs'))
+    await symlink('a', inStore('elsewhere/b'))
+    expect(await keys(store, 'packs/')).toEqual(['packs/a', 'packs/b'])
+    for (const key of ['packs/a', 'packs/b']) expect(Buffer.from((await store.get(key))!.bytes).toString()).toBe('1')
+    await symlink('nowhere', inStore('packs/c'))
+    expect(await store.get('packs/c')).toBeUndefined()
+    await symlink('.', inStore('packs/loop'))
+    await expect(keys(store, 'packs/')).rejects.toMatchObject({ code: 'store-io' })
   })
 
   it('refuses to read a huge value whole, but reads it by range', async () => {
