@@ -57,3 +57,5 @@ export const idleMs = 10 * 60_000
 /** How long a client may take to end its direction after the server has ended its own, and what it may still send then. */
 export const lingerMs = 60_000
 export const lingerBytesMax = 16 * MiB
+/** How long a client may be between two requests while the server is stopping. */
+export const stoppingIdleMs = 3000

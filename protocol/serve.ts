@@ -5,7 +5,7 @@ import { FrameStream, violation, type Message } from './frames.ts'
 import { inTime } from './in-time.ts'
 import { filterOfAll, heldBits } from './held.ts'
 import type { Host, HostedRepository } from './host.ts'
-import { greetingMs, idleMs, idsPerMessageMax, prefixesMax, protocolVersion, refsPerMessageMax, shortIdBytes, shortIdsPerMessageMax, silenceMs } from './limits.ts'
+import { greetingMs, idleMs, idsPerMessageMax, prefixesMax, protocolVersion, refsPerMessageMax, shortIdBytes, shortIdsPerMessageMax, silenceMs, stoppingIdleMs } from './limits.ts'
 import { locateHere } from './new-commits.ts'
 import { RecordReceiver } from './receive-records.ts'
 import { noteReceiving, settleReceiving } from './receiving.ts'
@@ -20,7 +20,10 @@ export interface ServeOptions {
   /** How long a peer may keep silent within a request, and between two; the protocol's limits where they are absent. */
   silenceMs?: number
   idleMs?: number
+  /** Ends the stream, whatever it is at. */
   signal?: AbortSignal
+  /** Ends the stream once its client is between two requests for longer than a client at work is. */
+  stopping?: AbortSignal
 }
 
 /**
@@ -38,7 +41,7 @@ export async function serveSession(stream: ByteStream, peer: Peer, host: Host, o
   try {
     if (options.signal?.aborted) stop()
     repository = await greet(frames, peer, host, Math.min(greetingMs, options.idleMs ?? greetingMs))
-    if (repository) await new Session(frames, repository, host, options).run()
+    if (repository) await new Session(frames, repository, host, options).run(stop)
     await frames.end()
   } catch (error) {
     const known = asError(error)
@@ -103,11 +106,28 @@ class Session {
     this.#options = options
   }
 
-  async run(): Promise<void> {
-    for (;;) {
-      const message = await this.#frames.nextMessage(this.#options.idleMs ?? idleMs)
-      if (!message) return
-      await this.#answer(message)
+  /** Answers requests until the client ends. `stop` is called where it idles while the server is stopping. */
+  async run(stop: () => void): Promise<void> {
+    const { stopping } = this.#options
+    let waiting: NodeJS.Timeout | undefined
+    let isIdle = false
+    const stopIdle = () => {
+      if (isIdle && stopping?.aborted) waiting = setTimeout(stop, stoppingIdleMs)
+    }
+    stopping?.addEventListener('abort', stopIdle)
+    try {
+      for (;;) {
+        isIdle = true
+        stopIdle()
+        const message = await this.#frames.nextMessage(this.#options.idleMs ?? idleMs)
+        isIdle = false
+        clearTimeout(waiting)
+        if (!message) return
+        await this.#answer(message)
+      }
+    } finally {
+      clearTimeout(waiting)
+      stopping?.removeEventListener('abort', stopIdle)
     }
   }
 

@@ -88,9 +88,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const server = createPageServer(pages, { tls, onError: (error) => log.error({ error }, 'page failed') })
     const host = createHost({ accounts, repositories, attempts, clock, autoCreate: options.autoCreate, report })
 
+    const stopping = new AbortController()
     const ending = new AbortController()
-    const handler: StreamHandler = (stream, peer) => serveSession(stream, peer, host, { now: clock.elapsedMs, signal: ending.signal })
-    cleanUp.push(acceptStreams(server, counted(metrics, handler), { options, metrics, ending }))
+    const handler: StreamHandler = (stream, peer) => serveSession(stream, peer, host, { now: clock.elapsedMs, signal: ending.signal, stopping: stopping.signal })
+    cleanUp.push(acceptStreams(server, counted(metrics, handler), { options, metrics, stopping, ending }))
     const address = await listen(server, options.listen)
     cleanUp.push(async () => closeListener(server))
     if (tls) {
@@ -144,7 +145,7 @@ async function chooseKeys({ tls, clock }: ServerOptions, dataFolder: string | un
 }
 
 /** Opens the way for streams; answers what stops it. */
-function acceptStreams(server: Server, handler: StreamHandler, { options, metrics, ending }: { options: ServerOptions; metrics: Metrics; ending: AbortController }): () => Promise<void> {
+function acceptStreams(server: Server, handler: StreamHandler, { options, metrics, stopping, ending }: { options: ServerOptions; metrics: Metrics; stopping: AbortController; ending: AbortController }): () => Promise<void> {
   const accepting = acceptWebSockets(server, {
     isPath: (path) => path === webSocketPath,
     handler,
@@ -155,6 +156,7 @@ function acceptStreams(server: Server, handler: StreamHandler, { options, metric
     },
   })
   return async () => {
+    stopping.abort()
     const timer = setTimeout(() => ending.abort(), options.graceMs)
     // A store that answers nothing any more must not keep the process from ending; what it was to store does not count yet.
     await Promise.race([accepting.close(), options.wait(options.graceMs + abandonMs)])

@@ -52,6 +52,15 @@ function connect({ url, fingerprint }: ServeProcess) {
   return connectWebSocket(`${url}/dits`, { tls: { onCertificate: (shown) => shown === fingerprint } })
 }
 
+/** A stream in the middle of a request: objects are announced, and have not come. */
+async function beginStore(server: ServeProcess): Promise<FrameStream> {
+  const frames = new FrameStream(await (await connect(server)).openStream(), { now: Date.now, silenceMs: 60_000 })
+  await frames.send(['hello', protocolVersion, 'film', server.token!, 'test'])
+  expect((await frames.nextMessage())?.[0]).toBe('welcome')
+  await frames.send(['store'])
+  return frames
+}
+
 async function openSession(server: ServeProcess, repository: string, token: string | undefined): Promise<RemoteSession> {
   return RemoteSession.open(await connect(server), { repository, token, agent: 'test', now: Date.now })
 }
@@ -221,15 +230,25 @@ describe('people at a dits serve', () => {
 describe('the end of dits serve', () => {
   it('waits for who is at work, takes nobody new, and is no failure', async () => {
     const server = await serve('--grace', '1h')
-    const session = await openSession(server, 'film', server.token!)
+    const frames = await beginStore(server)
     server.signal('SIGTERM')
     // It says so after the listener was closed.
     await server.logged(/"stopping"/)
     await expect(connect(server)).rejects.toMatchObject({ code: 'connection-failed' })
-    expect((await session.refs([''])).refs.size).toBe(0)
-    await session.close()
+    await frames.send(['store-end'])
+    expect((await frames.nextMessage())?.[0]).toBe('stored')
+    await frames.end()
     expect(await server.ended).toBe(0)
     expect(server.log()).toContain('"stopped"')
+  })
+
+  it('does not wait for who only keeps a stream open', async () => {
+    const server = await serve('--grace', '1h')
+    const session = await openSession(server, 'film', server.token!)
+    expect((await session.refs([''])).refs.size).toBe(0)
+    server.signal('SIGTERM')
+    expect(await server.ended).toBe(0)
+    await expect(session.refs([''])).rejects.toMatchObject({ code: 'connection-lost' })
   })
 
   it('abandons who takes too long', async () => {
@@ -253,7 +272,7 @@ describe('the end of dits serve', () => {
 
   it('comes at once at a second signal', async () => {
     const server = await serve('--grace', '1h')
-    await openSession(server, 'film', server.token!)
+    await beginStore(server)
     server.signal('SIGTERM')
     await server.logged(/"stopping"/)
     server.signal('SIGTERM')
