@@ -5,7 +5,12 @@ import type { Output } from './output.ts'
 import type { Progress } from './progress.ts'
 
 /** Finds and opens the repository that a context's folder belongs to. */
-export type OpenRepo = (context: Context) => Promise<Repo>
+export type OpenRepo = (context: Context, options?: OpenOptions) => Promise<Repo>
+
+export interface OpenOptions {
+  /** Also where a clone was begun and is not finished, which nothing but a look at it is good for. */
+  mayBeUnfinished?: boolean
+}
 
 /** Everything that a command may know about the world around it. */
 export interface Context {
@@ -31,6 +36,6 @@ export interface Context {
   warn(message: string): void
   /** The command as it was typed, for the operation log. */
   commandLine: string
-  /** Opens the repository of `cwd`. Throws `not-a-repository` where there is none. */
-  openRepo(): Promise<Repo>
+  /** Opens the repository of `cwd`. Throws `not-a-repository` where there is none, and `clone-unfinished`. */
+  openRepo(options?: OpenOptions): Promise<Repo>
 }

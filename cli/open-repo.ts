@@ -7,10 +7,10 @@ import type { Context, OpenRepo } from './context.ts'
 import type { ContentTraffic } from './remote-content.ts'
 
 /** Opens the repository of a context. Core is loaded here, so that verbs without a repository start without it. */
-export const openRepo: OpenRepo = async (context) => {
+export const openRepo: OpenRepo = async (context, options) => {
   const [core, { refuseUnfinishedClone }] = await Promise.all([import('../core/repo.ts'), import('./unfinished-clone.ts')])
   const repo = await withRemoteContent(context, (env) => core.openRepo(context.cwd, env))
-  refuseUnfinishedClone(repo)
+  if (!options?.mayBeUnfinished) refuseUnfinishedClone(repo)
   return repo
 }
 

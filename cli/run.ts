@@ -158,8 +158,8 @@ function createContext(terminal: Terminal, parsed: ParsedArguments, opened: Repo
       if (!terminal.quiet) stderr.line(`${errorColors.yellow('warning:')} ${printableLines(message)}`)
       stderr.flush()
     },
-    openRepo: async () => {
-      const repo = await openRepo(context)
+    openRepo: async (options) => {
+      const repo = await openRepo(context, options)
       opened.push(repo)
       return repo
     },

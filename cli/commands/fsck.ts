@@ -25,7 +25,7 @@ With --json: {packs, objects, bytes, ghosts, problems: [{code, message, object, 
       .option('rebuild-index', { type: 'boolean', default: false, describe: "make lost or damaged packs' indexes again first" }),
 
   async run(context, args) {
-    const repo = await context.openRepo()
+    const repo = await context.openRepo({ mayBeUnfinished: true })
     const isComplete = !args['rebuild-index'] || (await rebuild(context, repo))
     const report = await checkRepository(repo, { full: args.full })
     show(context, report, args.full)
