@@ -1,9 +1,12 @@
-import { DitsError, isAncestor, trackingName, withLock, type Id, type Repo } from '#core'
+import { DitsError, howToFinish, isAncestor, readCurrentHead, readLiveMerge, trackingName, withLock, type Id, type Repo } from '#core'
 import type { RefMove } from './host.ts'
 import { push, type PushOptions, type PushReport } from './push.ts'
 import type { RemoteRefs, RemoteSession } from './remote-session.ts'
 
-/** One ref to push: a ref or commit of here to a name there; `from` is absent to delete it there. */
+/**
+ * One ref to push: a ref or commit of here to a name there. `from` is absent to
+ * delete it there; then `to` may be short, a branch's or a tag's.
+ */
 export interface PushRef {
   from: Id | undefined
   to: string
@@ -27,16 +30,16 @@ export interface PushRemoteReport extends PushReport {
  * Pushes refs to a remote, and remembers where its branches are then. The
  * session was asked for `syncedPrefixes` with its greeting. Throws
  * `push-rejected` where a branch there has commits that are not here, and
- * `unknown-branch` or `unknown-tag` where one to delete is not there, before
- * anything is sent, and what `push` throws.
+ * `unknown-branch`, `unknown-tag` or `ambiguous-revision` where one to delete is
+ * not there or could be two, before anything is sent, and what `push` throws.
  */
 export async function pushRemote(repo: Repo, session: RemoteSession, remote: string, refs: readonly PushRef[], options: PushRemoteOptions): Promise<PushRemoteReport> {
   const there = await session.refs()
   const moves: RefMove[] = []
   const upToDate: string[] = []
-  for (const { from, to } of refs) {
+  for (const { from, to: given } of refs) {
+    const to = from ? given : findToDelete(there, remote, given)
     const before = there.refs.get(to)
-    if (!before && !from) throw nothingToDelete(remote, to)
     if (before === from) upToDate.push(to)
     else moves.push(await checkMove(repo, remote, { name: to, before, after: from }, options))
   }
@@ -70,8 +73,9 @@ async function checkMove(repo: Repo, remote: string, move: RefMove, options: Pus
   const isHere = (await repo.objects.locate(before))?.kind === 'commit'
   if (isHere && (await isAncestor(repo.objects, before, after))) return move
   const replacing = isHere && (await wasRewritten(repo, before, after)) ? '; or, as you had them and rewrote them, replace them: dits push --force-with-lease' : ''
+  const merging = await readLiveMerge(repo, (await readCurrentHead(repo)).id)
   throw new DitsError('push-rejected', `'${short}' at '${remote}' has commits that are not in yours`, {
-    hint: `bring them in first: dits pull${replacing}`,
+    hint: merging ? `finish the ${merging.command} in progress first, with: ${howToFinish(merging)}; then push again` : `bring them in first: dits pull${replacing}`,
   })
 }
 
@@ -91,9 +95,17 @@ async function wasRewritten(repo: Repo, lost: Id, now: Id): Promise<boolean> {
   return false
 }
 
-function nothingToDelete(remote: string, name: string): DitsError {
-  const what = name.startsWith('refs/tags/') ? 'tag' : 'branch'
-  return new DitsError(`unknown-${what}`, `'${remote}' has no ${what} '${name.replace(/^refs\/(heads|tags)\//, '')}'`, { hint: 'there is nothing to delete; see what it has with: dits fetch --prune, dits branch -r' })
+/** The full name of what is to be deleted there. */
+function findToDelete(there: RemoteRefs, remote: string, name: string): string {
+  const names = name.startsWith('refs/') ? [name] : [`refs/heads/${name}`, `refs/tags/${name}`]
+  const [found, other] = names.filter((candidate) => there.refs.has(candidate))
+  if (found !== undefined && other !== undefined) {
+    throw new DitsError('ambiguous-revision', `'${remote}' has a branch and a tag '${name}'`, { hint: `write which in full: ${found} or ${other}` })
+  }
+  if (found !== undefined) return found
+  const kind = name.startsWith('refs/tags/') ? 'tag' : 'branch'
+  const what = names.length > 1 ? 'branch or tag' : kind
+  throw new DitsError(`unknown-${kind}`, `'${remote}' has no ${what} '${name.replace(/^refs\/(heads|tags)\//, '')}'`, { hint: 'there is nothing to delete; see what it has with: dits fetch --prune, dits branch -r' })
 }
 
 /** Brings `refs/remotes/…` to what the remote has now. */

@@ -1,8 +1,10 @@
 import { readCurrentHead, shortRefName } from '../../core/changing/head.ts'
 import { DitsError } from '../../core/errors.ts'
+import { changesBetween } from '../../core/history/changes.ts'
 import { checkRefName, isRefName } from '../../core/refs/refs.ts'
 import { upstreamOf } from '../../core/refs/upstream.ts'
 import type { Repo } from '../../core/repo.ts'
+import { readIndex } from '../../core/staging/stage.ts'
 import { syncedPrefixes } from '../../protocol/fetch-remote.ts'
 import { hasMoved, pushRemote, type PushRef, type PushRemoteReport } from '../../protocol/push-remote.ts'
 import { setUpstream, type Remote } from '../../protocol/remotes.ts'
@@ -71,8 +73,10 @@ With --json: a line a ref {ref, before, after, moved, code, message}, then
         onProgress: ({ bytes, bytesTotal }) => progress.show(bytes, bytesTotal),
       })
       progress.done()
+      const code = show(context, remote, session, report, args['dry-run'])
       if (!args['dry-run']) await follow(repo, remote, refs, report, args['set-upstream'])
-      return show(context, remote, session, report, args['dry-run'])
+      if (!context.json && !context.quiet && report.moves.length === 0) await showStaged(context, repo)
+      return code
     } finally {
       progress.done()
       await session.close()
@@ -82,24 +86,31 @@ With --json: a line a ref {ref, before, after, moved, code, message}, then
 
 async function refsToPush(repo: Repo, remote: Remote, args: PushArguments): Promise<PushRef[]> {
   const refs: PushRef[] = []
-  for (const text of args.refs ?? []) refs.push(args.delete ? { from: undefined, to: targetName(text, 'heads') } : await parseRef(repo, text))
+  for (const text of args.refs ?? []) refs.push(args.delete ? toDelete(text) : await parseRef(repo, text))
   if (args.delete && refs.length === 0) throw new DitsError('nothing-named', 'name what to delete at the remote', { hint: 'usage: dits push --delete REMOTE BRANCH' })
   if (args.all) for await (const { name, id } of repo.refs.list('refs/heads/')) refs.push({ from: id, to: name })
   if (args.tags) for await (const { name, id } of repo.refs.list('refs/tags/')) refs.push({ from: id, to: name })
   if (refs.length > 0 || args.all || args.tags) return refs
-  const branch = await requireBranch(repo, 'push')
+  const { from, to: branch } = await currentBranch(repo)
   const upstream = upstreamOf(repo.config, branch)
-  const { id } = await readCurrentHead(repo)
-  if (!id) throw new DitsError('no-commits', 'there is no commit yet that could be pushed', { hint: 'run: dits add, then dits commit' })
-  return [{ from: id, to: upstream?.remote === remote.name ? upstream.branch : branch }]
+  return [{ from, to: upstream?.remote === remote.name ? upstream.branch : branch }]
 }
 
-/** `BRANCH`, `TAG`, `FROM:TO` or `:TO`. */
+/** The branch that one is on, to its own name. */
+async function currentBranch(repo: Repo): Promise<PushRef> {
+  const to = await requireBranch(repo, 'push')
+  const from = await repo.refs.read(to)
+  if (!from) throw new DitsError('no-commits', 'there is no commit yet that could be pushed', { hint: 'run: dits add, then dits commit' })
+  return { from, to }
+}
+
+/** `BRANCH`, `TAG`, `HEAD`, `FROM:TO` or `:TO`. */
 async function parseRef(repo: Repo, text: string): Promise<PushRef> {
   const colon = text.indexOf(':')
   const from = colon < 0 ? text : text.slice(0, colon)
   const to = colon < 0 ? undefined : text.slice(colon + 1)
-  if (from === '' && to) return { from: undefined, to: targetName(to, 'heads') }
+  if (from === '' && to) return toDelete(to)
+  if (from === 'HEAD' && to === undefined) return currentBranch(repo)
   for (const kind of ['heads', 'tags'] as const) {
     const name = from.startsWith(`refs/${kind}/`) ? from : `refs/${kind}/${from}`
     const id = isRefName(name) ? await repo.refs.read(name) : undefined
@@ -107,6 +118,12 @@ async function parseRef(repo: Repo, text: string): Promise<PushRef> {
   }
   if (to === undefined) throw new DitsError('unknown-branch', `you have no branch or tag '${from}'`, { hint: 'dits branch lists branches; FROM:TO pushes any commit to a branch' })
   return { from: (await findRevision(repo, from)).id, to: targetName(to, 'heads') }
+}
+
+/** A branch or a tag there; which, the remote tells. */
+function toDelete(text: string): PushRef {
+  targetName(text, 'heads')
+  return { from: undefined, to: text }
 }
 
 function targetName(text: string, kind: 'heads' | 'tags'): string {
@@ -135,13 +152,21 @@ function show(context: Context, remote: Remote, session: RemoteSession, report: 
   return failed.length > 0 ? 1 : 0
 }
 
+/** Says what was staged and waits for a commit: who pushes then may think that it went, too. */
+async function showStaged(context: Context, repo: Repo): Promise<void> {
+  const { commit } = await readCurrentHead(repo)
+  let count = 0
+  for await (const _ of changesBetween(repo.objects, commit?.tree, (await readIndex(repo))?.tree, { renames: false })) count++
+  if (count > 0) context.stdout.line(`note: ${count === 1 ? '1 file is' : `${count} files are`} staged and not committed; push sends commits`)
+}
+
 function showText(context: Context, remote: Remote, session: RemoteSession, report: PushRemoteReport, dryRun: boolean): void {
   const { stdout } = context
   if (report.moves.length === 0) return stdout.line('Everything is up to date.')
   stdout.line(`To ${remote.url}`)
   for (const { name, before, after } of report.moves) {
     if (!dryRun && !hasMoved(report, name)) continue
-    const what = !before ? `[new ${name.startsWith('refs/tags/') ? 'tag' : 'branch'}]` : !after ? '[deleted]' : `${shortId(before)}..${shortId(after)}`
+    const what = !before ? `[new ${name.startsWith('refs/tags/') ? 'tag' : 'branch'}]` : !after ? (dryRun ? '[would delete]' : '[deleted]') : `${shortId(before)}..${shortId(after)}`
     stdout.line(`   ${what.padEnd(24)} ${shortRefName(name)}`)
   }
   const what = `${formatAmount(report.commits, 'commit')}, ${formatAmount(report.objectsSent, 'object')}`
