@@ -1,3 +1,4 @@
+import { DitsError } from '../../core/errors.ts'
 import type { Repo } from '../../core/repo.ts'
 import { readIndex } from '../../core/staging/stage.ts'
 import { indexEntries } from '../../core/staging/spec-entries.ts'
@@ -34,7 +35,7 @@ name another branch to have that as well.
 A transfer that broke off goes on where it was. You can work on meanwhile.
 With paths instead, it brings the content of ghosts, as 'dits hydrate' does.
 With --json: a line a ref {ref, remoteRef, before, after, outcome}, then {remote, objects,
-bytesReceived, bytesSent, rounds}; with paths as 'dits hydrate'.`,
+bytesReceived, bytesSent, rounds}, or {error} where that failed; with paths as 'dits hydrate'.`,
   examples: [
     ['fetch', 'from the remote that this branch follows, or origin'],
     ['fetch -- Level_3', 'the content of everything below a folder'],
@@ -43,7 +44,7 @@ bytesReceived, bytesSent, rounds}; with paths as 'dits hydrate'.`,
     yargs
       .positional('remote', { type: 'string', describe: 'the remote' })
       .positional('branches', { type: 'string', array: true, describe: 'only these branches' })
-      .option('all', { type: 'boolean', default: false, describe: 'from all remotes' })
+      .option('all', { type: 'boolean', default: false, describe: 'from all remotes; one that cannot be reached does not keep it from the others' })
       .option('tags', { type: 'boolean', describe: 'all tags, also those of history that clone --depth left behind; --no-tags: none' })
       .option('deepen', { type: 'number', describe: 'so many more commits of what clone --depth left behind' })
       .option('unshallow', { type: 'boolean', default: false, describe: 'all of what clone --depth left behind: history, branches, tags' })
@@ -55,7 +56,18 @@ bytesReceived, bytesSent, rounds}; with paths as 'dits hydrate'.`,
     if (paths) return hydrateFiles(context, repo, paths, { dryRun: false })
     const remotes = args.all ? listRemotes(repo.config) : [await chosenRemote(repo, args.remote)]
     const options = readOptions(args)
-    for (const remote of remotes) show(context, repo, remote, await fetchFrom(context, repo, remote, options), options.deepen !== undefined)
+    let failure: DitsError | undefined
+    for (const remote of remotes) {
+      try {
+        show(context, repo, remote, await fetchFrom(context, repo, remote, options), options.deepen !== undefined)
+      } catch (error) {
+        context.signal.throwIfAborted()
+        if (remotes.length === 1 || !(error instanceof DitsError)) throw error
+        if (failure) showFailure(context, failure)
+        failure = new DitsError(error.code, `fetching from '${remote.name}' failed: ${error.message}`, { ...(error.hint !== undefined && { hint: error.hint }), cause: error.cause })
+      }
+    }
+    if (failure) throw failure
   },
 }
 
@@ -76,6 +88,13 @@ function readOptions({ tags, prune, deepen, unshallow, branches }: FetchArgument
   if (deepen !== undefined && !(Number.isSafeInteger(deepen) && deepen > 0)) throw new UsageError('--deepen is a number of commits, from 1 on')
   const names = branches?.map((name) => (name.startsWith('refs/heads/') ? name : `refs/heads/${name}`))
   return { tags: tags === undefined ? undefined : tags ? 'all' : 'none', prune, deepen: unshallow ? 'all' : deepen, ...(names?.length && { branches: names }) }
+}
+
+/** A failure that is not the last: that one ends the command. */
+function showFailure(context: Context, { code, message, hint }: DitsError): void {
+  if (context.json) return context.stdout.json({ error: { code, message, hint } })
+  context.stderr.line(`error: ${message}`)
+  if (hint !== undefined) context.stderr.line(`hint: ${hint}`)
 }
 
 function show(context: Context, repo: Repo, remote: Remote, { refs, objects, counts }: Fetched, deepened: boolean): void {
