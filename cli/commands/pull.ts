@@ -19,6 +19,7 @@ interface PullArguments {
   branch?: string | undefined
   'ff-only': boolean
   rebase: boolean
+  'allow-unrelated-histories': boolean
 }
 
 export const command: Command<PullArguments> = {
@@ -37,7 +38,8 @@ yours; where it would, nothing is changed. 'dits undo' takes a pull back. With -
       .positional('remote', { type: 'string', describe: 'the remote; that which the branch follows by default' })
       .positional('branch', { type: 'string', describe: 'the branch there' })
       .option('ff-only', { type: 'boolean', default: false, describe: 'move forward, or do nothing' })
-      .option('rebase', { alias: 'r', type: 'boolean', default: false, describe: 'put your own commits on top' }),
+      .option('rebase', { alias: 'r', type: 'boolean', default: false, describe: 'put your own commits on top' })
+      .option('allow-unrelated-histories', { type: 'boolean', default: false, describe: 'merge what has no commit in common' }),
 
   async run(context, args) {
     if (args['ff-only'] && args.rebase) throw new UsageError('--ff-only and --rebase exclude each other')
@@ -55,7 +57,7 @@ yours; where it would, nothing is changed. 'dits undo' takes a pull back. With -
     const id = (await repo.refs.read(trackingName(remote.name, there)))!
     if (args.rebase) return rebase(context, repo, id)
     const target = { id, name: shortTracking(remote.name, there), kind: 'remote' as const }
-    const report = await mergeInto(repo, target, { forward: args['ff-only'] ? 'must' : 'may', commit: true })
+    const report = await mergeInto(repo, target, { forward: args['ff-only'] ? 'must' : 'may', commit: true, unrelated: args['allow-unrelated-histories'] })
     return showMergeResult(context, repo, target, report)
   },
 }

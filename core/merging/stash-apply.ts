@@ -161,7 +161,7 @@ async function editTree({ reader, emit }: Workbench, tree: Id, edits: PathEdit[]
 
 function inTheWay(path: string): DitsError {
   return new DitsError('would-overwrite', `'${path}' is tracked by now, and was put aside as an untracked file`, {
-    hint: 'move it away, or look at the entry with: dits stash show',
+    hint: `move what is tracked away with: dits mv '${path}' ANOTHER-NAME, and apply the entry again; or look at the entry with: dits stash show`,
   })
 }
 
