@@ -77,6 +77,9 @@ describe('arguments of a verb', () => {
 
   it.each([
     [[], 'missing argument: <from>'],
+    [['--frames', 'a'], `unknown option: '--frames'`],
+    [['--no-frames=1', 'a'], `unknown option: '--no-frames'`],
+    [['-ax', 'a'], `unknown option: '-x'`],
     [['a', '--frames'], `unknown option: '--frames'`],
     [['a', '-x'], `unknown option: '-x'`],
     [['a', '-n', 'many'], `option '--max-count' needs a number`],

@@ -62,6 +62,7 @@ export interface ParsedArguments {
 /** Parses what follows the verb by what the command declares. Throws UsageError. */
 export async function parseArguments(command: Command, rest: readonly string[]): Promise<ParsedArguments> {
   const parser = await buildParser(command, rest)
+  refuseUnknown(parser, optionsOnly(rest))
   const parsed = (await parser.parseAsync()) as Record<string, unknown>
   const dashes = rest.indexOf('--')
   return {
@@ -116,6 +117,24 @@ export function asksForHelp(rest: readonly string[]): boolean {
 export function optionsOnly(rest: readonly string[]): readonly string[] {
   const end = rest.indexOf('--')
   return end < 0 ? rest : rest.slice(0, end)
+}
+
+/**
+ * Names an unknown option as it was typed, before anything else is found
+ * wrong: yargs would miss an argument first that the option swallowed, and
+ * takes '--no-verify' for 'verify'.
+ */
+function refuseUnknown(parser: Argv, words: readonly string[]): void {
+  const { key, boolean } = optionsOf(parser)
+  const isKnown = (name: string) => Object.hasOwn(key, name)
+  for (const word of words) {
+    const [, long] = /^--([^=]+)/.exec(word) ?? []
+    if (long !== undefined && !isKnown(long) && !isKnown(long.replace(/^no-/, ''))) throw new UsageError(`unknown option: '--${long}'`)
+    for (const letter of /^-([a-zA-Z]+)/.exec(word)?.[1] ?? '') {
+      if (!isKnown(letter)) throw new UsageError(`unknown option: '-${letter}'`)
+      if (!boolean.includes(letter)) break
+    }
+  }
 }
 
 function addGlobalOptions(parser: Argv): Argv {
