@@ -63,7 +63,7 @@ export { changeShallow, readShallow } from './history/shallow.ts'
 
 // Repositories
 export { closeRepo, findRepoRoot, holdsRepository, initRepo, initStore, newSessionName, openRepo, withLock, type Environment, type Progress, type Repo } from './repo.ts'
-export { changeConfig } from './change-config.ts'
+export { changeConfig, changeConfigLocked } from './change-config.ts'
 export { setInConfig, unsetInConfig, type Config } from './config.ts'
 export { holdTransfer, withTransfer } from './transfer-lock.ts'
 export { announceMove, type AnnouncedMove } from './collecting/announced-move.ts'

@@ -1,4 +1,4 @@
-import { branchSettings, changeConfig, checkRefName, DitsError, filtersOf, setInConfig, unsetInConfig, type Config, type Repo, type Upstream } from '#core'
+import { branchSettings, changeConfig, changeConfigLocked, checkRefName, DitsError, filtersOf, setInConfig, unsetInConfig, withLock, type Config, type Id, type Repo, type Upstream } from '#core'
 
 /** Another repository that this one is shared with, as the configuration names it. */
 export interface Remote {
@@ -62,6 +62,38 @@ export async function removeRemote(repo: Repo, name: string): Promise<void> {
     ...followers.flatMap(({ key }) => [key, key.replace(/\.remote$/, '.merge')]),
   ]
   await changeConfig(repo, (text, source) => keys.reduce((left, key) => unsetInConfig(left, key, source), text))
+}
+
+/**
+ * Gives a remote another name: its settings, its refs, and what branches of it
+ * are followed. The refs go first, so that the same command goes on after a
+ * crash. Throws `unknown-remote`, `remote-exists` and `bad-remote-name`.
+ */
+export async function renameRemote(repo: Repo, from: string, to: string): Promise<void> {
+  requireRemote(repo.config, from)
+  checkRemoteName(to)
+  if (findRemote(repo.config, to)) throw new DitsError('remote-exists', `there is a remote '${to}' already`, { hint: 'choose another name' })
+  await withLock(repo, async () => {
+    const prefix = `refs/remotes/${from}/`
+    const refs: { name: string; id: Id }[] = []
+    for await (const ref of repo.refs.list(prefix)) refs.push(ref)
+    for (const { name, id } of refs) {
+      const target = `refs/remotes/${to}/${name.slice(prefix.length)}`
+      await repo.refs.move(target, await repo.refs.read(target), id)
+      await repo.refs.move(name, id, undefined)
+    }
+    await changeConfigLocked(repo, (text, source) => renameInConfig(repo.config, text, source, { from, to }))
+  })
+}
+
+function renameInConfig(config: Config, text: string, source: string, { from, to }: { from: string; to: string }): string {
+  let changed = text
+  for (const { key, value } of config.settings()) {
+    if (key.startsWith(`remote.${from}.`)) {
+      changed = setInConfig(unsetInConfig(changed, key, source), `remote.${to}.${key.slice(`remote.${from}.`.length)}`, value, source)
+    } else if (/^branch\..*\.remote$/.test(key) && value === from) changed = setInConfig(changed, key, to, source)
+  }
+  return changed
 }
 
 /** Throws `unknown-remote`, naming those that there are. */

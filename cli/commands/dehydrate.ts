@@ -3,7 +3,7 @@ import { DitsError } from '../../core/errors.ts'
 import type { AskTips } from '../../core/ghosts/content-marks.ts'
 import { dehydratePaths } from '../../core/ghosts/dehydrate.ts'
 import type { Repo } from '../../core/repo.ts'
-import { findRemote } from '../../protocol/remotes.ts'
+import { findRemote, requireRemote } from '../../protocol/remotes.ts'
 import type { Command } from '../command.ts'
 import { openRemote } from '../connect.ts'
 import type { Context } from '../context.ts'
@@ -44,6 +44,7 @@ With --json: {files: [{path, size}], bytes, storeBytes, changed}.`,
     const { paths = [], remote, 'dry-run': dryRun } = args
     if (paths.length === 0 && !args.all) throw new DitsError('nothing-named', 'nothing was named to dehydrate', { hint: 'name files and folders, or everything with: dits dehydrate --all' })
     const repo = await context.openRepo()
+    if (remote !== undefined) requireRemote(repo.config, remote)
     const { files, bytes, storeBytes, changed } = await dehydratePaths(repo, pathspecOf(context, repo, args.all ? [] : paths), { dryRun, remote, askTips: askRemotes(context, repo) })
     if (context.json) {
       context.stdout.json({ files: files.map(({ path, size }) => ({ path: pathToText(path), size })), bytes, storeBytes, changed: changed.map(pathToText) })
