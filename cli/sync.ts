@@ -4,9 +4,9 @@ import type { Repo } from '../core/repo.ts'
 import { fetchRemote, syncedPrefixes, type FetchRemoteOptions, type FetchRemoteReport } from '../protocol/fetch-remote.ts'
 import type { FrameCounts } from '../protocol/frames.ts'
 import { isRefName } from '../core/refs/refs.ts'
-import { upstreamOf } from '../core/refs/upstream.ts'
+import { trackingName, upstreamOf } from '../core/refs/upstream.ts'
 import { leaveSharedPacks, takeSharedPacks } from '../protocol/link-packs.ts'
-import { listRemotes, requireRemote, type Remote } from '../protocol/remotes.ts'
+import { listRemotes, requireRemote, setUpstream, type Remote } from '../protocol/remotes.ts'
 import { openRemote } from './connect.ts'
 import type { Context } from './context.ts'
 import { transferProgress } from './transfer-text.ts'
@@ -71,6 +71,19 @@ export async function requireBranch(repo: Repo, what: string): Promise<string> {
   const { branch } = await readCurrentHead(repo)
   if (branch) return branch
   throw new DitsError('detached-head', `you are on no branch that ${what} could mean`, { hint: 'go to a branch with: dits switch BRANCH' })
+}
+
+/** A branch that was made at a branch of a remote, as `origin/main` says, follows that. */
+export async function followStart(context: Context, repo: Repo, branch: string, start: string | undefined): Promise<void> {
+  const name = start?.replace(/^(refs\/)?remotes\//, '') ?? ''
+  const remote = listRemotes(repo.config).find((one) => name.startsWith(`${one.name}/`))
+  if (!remote || !start) return
+  const there = `refs/heads/${name.slice(remote.name.length + 1)}`
+  // A branch or a tag of that name is what was meant then.
+  for (const folder of ['heads', 'tags']) if (isRefName(`refs/${folder}/${start}`) && (await repo.refs.read(`refs/${folder}/${start}`))) return
+  if (!isRefName(there) || !(await repo.refs.read(trackingName(remote.name, there)))) return
+  await setUpstream(repo, branch, { remote: remote.name, branch: there })
+  if (!context.quiet && !context.json) context.stdout.line(`It follows '${name}'.`)
 }
 
 /** 'origin/main' for a branch of a remote. */

@@ -2,11 +2,13 @@ import { createBranch, deleteBranch, renameBranch } from '../../core/changing/br
 import { readCommit, readCurrentHead, shortRefName } from '../../core/changing/head.ts'
 import { DitsError } from '../../core/errors.ts'
 import type { Id } from '../../core/objects/id.ts'
+import { readUpstreamState } from '../../core/refs/upstream.ts'
 import type { Repo } from '../../core/repo.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { subjectLine } from '../printable.ts'
 import { findCommit, nameFilter, shortId } from '../revisions.ts'
+import { followStart } from '../sync.ts'
 
 interface BranchArguments {
   names?: string[] | undefined
@@ -28,7 +30,7 @@ export const command: Command<BranchArguments> = {
   usage: ['branch [-v] [-r|-a] [--list [PATTERN...]]', 'branch NAME [START]', 'branch -m [OLD] NEW', 'branch -d|-D NAME...'],
   positionals: '[names..]',
   description: `Without names, lists branches; '*' is the one that you are on. A deleted branch comes
-back with 'dits undo'. With --json: a line a branch {name, id, current}.`,
+back with 'dits undo'. With -v, what each stands at and follows. With --json: a line a branch {name, id, current}.`,
   options: (yargs) =>
     yargs
       .positional('names', { type: 'string', array: true, describe: 'the branch, and where it starts' })
@@ -53,6 +55,7 @@ back with 'dits undo'. With --json: a line a branch {name, id, current}.`,
     const id = start === undefined ? (await readCurrentHead(repo)).id : await findCommit(repo, start)
     if (!id) throw new DitsError('no-commits', 'there is no commit yet that a branch could start at', { hint: 'commit first' })
     await createBranch(repo, name, id, { force: args.force })
+    await followStart(context, repo, `refs/heads/${name}`, start)
     if (context.json) context.stdout.json({ name, id, current: false })
   },
 }
@@ -74,10 +77,20 @@ async function list(context: Context, repo: Repo, isWanted: (name: string) => bo
     if (context.json) context.stdout.json(row)
     else {
       const name = row.current ? context.colors.green(row.name) : row.name
-      const about = context.verbose ? `${' '.repeat(width - row.name.length)} ${shortId(row.id)} ${subjectLine((await readCommit(repo, row.id)).message)}` : ''
+      const about = context.verbose ? `${' '.repeat(width - row.name.length)} ${shortId(row.id)} ${await upstreamText(repo, row)}${subjectLine((await readCommit(repo, row.id)).message)}` : ''
       context.stdout.line(`${row.current ? '*' : ' '} ${name}${about}`)
     }
   }
+}
+
+/** What a branch follows, and how far they are apart. */
+async function upstreamText(repo: Repo, { name, id }: { name: string; id: Id }): Promise<string> {
+  const branch = `refs/heads/${name}`
+  const state = (await repo.refs.read(branch)) === id ? await readUpstreamState(repo, branch, id) : undefined
+  if (!state) return ''
+  const { ahead = 0, behind = 0 } = state.counts ?? {}
+  const apart = [...(state.counts ? [] : ['gone']), ...(ahead > 0 ? [`ahead ${ahead}`] : []), ...(behind > 0 ? [`behind ${behind}`] : [])]
+  return `[${shortRefName(state.name)}${apart.length > 0 ? `: ${apart.join(', ')}` : ''}] `
 }
 
 async function showCurrent(context: Context, repo: Repo): Promise<void> {

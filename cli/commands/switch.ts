@@ -9,12 +9,13 @@ import { checkRefName, isRefName } from '../../core/refs/refs.ts'
 import { trackingName } from '../../core/refs/upstream.ts'
 import { moveUnbornHead } from '../../core/changing/branches.ts'
 import type { Repo } from '../../core/repo.ts'
-import { listRemotes, setUpstream } from '../../protocol/remotes.ts'
+import { listRemotes } from '../../protocol/remotes.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { formatAmount } from '../format.ts'
 import { subjectLine } from '../printable.ts'
 import { findCommit, headName, shortId } from '../revisions.ts'
+import { followStart } from '../sync.ts'
 
 interface SwitchArguments {
   target?: string | undefined
@@ -69,7 +70,10 @@ export async function createAndGo(context: Context, repo: Repo, target: { name: 
   if (there && (await wasCutOff(repo, branch))) return go(context, repo, { id: there, head: { branch }, force: target.force })
   if (there) throw new DitsError('branch-exists', `a branch '${target.name}' exists already`, { hint: `go to it with: dits switch ${target.name}` })
   const id = target.start === undefined ? (await readCurrentHead(repo)).id : await findCommit(repo, target.start)
-  if (id) return go(context, repo, { id, head: { branch }, create: true, force: target.force })
+  if (id) {
+    await go(context, repo, { id, head: { branch }, create: true, force: target.force })
+    return followStart(context, repo, branch, target.start)
+  }
   await moveUnbornHead(repo, branch)
   if (!context.quiet && !context.json) context.stdout.line(`Switched to a new branch '${target.name}'`)
 }
@@ -86,8 +90,7 @@ async function followRemoteBranch(context: Context, repo: Repo, target: string, 
   const [only] = found
   if (!only || found.length > 1) return false
   await go(context, repo, { id: only.id, head: { branch }, create: true, force })
-  await setUpstream(repo, branch, { remote: only.remote, branch })
-  if (!context.quiet && !context.json) context.stdout.line(`It follows '${only.remote}/${target}'.`)
+  await followStart(context, repo, branch, `${only.remote}/${target}`)
   return true
 }
 

@@ -1,8 +1,11 @@
+import { changeConfigLocked } from '../change-config.ts'
+import { setInConfig } from '../config.ts'
 import { DitsError } from '../errors.ts'
 import { isAncestor } from '../history/ancestry.ts'
 import { encodeTag } from '../objects/tag.ts'
 import type { Id, ObjectKind } from '../objects/id.ts'
 import { checkRefName } from '../refs/refs.ts'
+import { branchSettings, upstreamOf } from '../refs/upstream.ts'
 import { currentPerson, openWriter, withLock, type Repo } from '../repo.ts'
 import { readCurrentHead, shortRefName } from './head.ts'
 import { applyChange } from './operation.ts'
@@ -39,7 +42,10 @@ export async function deleteBranch(repo: Repo, name: string, options: { force: b
   })
 }
 
-/** Renames a branch; HEAD follows where it stands on it. */
+/**
+ * Renames a branch; HEAD follows where it stands on it, and it goes on following
+ * what it follows. That is said of the old name, too, for undo.
+ */
 export async function renameBranch(repo: Repo, from: string, to: string, options: { force: boolean }): Promise<void> {
   const [source, target] = [`refs/heads/${from}`, `refs/heads/${to}`]
   checkRefName(target)
@@ -52,6 +58,13 @@ export async function renameBranch(repo: Repo, from: string, to: string, options
     const there = await repo.refs.read(target)
     if (there && !options.force && !(await wasCutOff(repo, source, target))) throw new DitsError('branch-exists', `a branch '${to}' exists already`, { hint: 'replace it with: dits branch -M' })
     const moves = id ? [...(there === id ? [] : [{ name: target, ...(there ? { before: there } : {}), after: id }]), { name: source, before: id }] : []
+    const upstream = upstreamOf(repo.config, source)
+    if (upstream) {
+      await changeConfigLocked(repo, (text, origin) => {
+        const withRemote = setInConfig(text, `${branchSettings(target)}.remote`, upstream.remote, origin)
+        return setInConfig(withRemote, `${branchSettings(target)}.merge`, upstream.branch, origin)
+      })
+    }
     await applyChange(repo, { refs: moves, ...head })
   })
 }
