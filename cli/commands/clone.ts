@@ -7,6 +7,7 @@ import { formatFilter, parseFilter } from '../../core/ghosts/filter.ts'
 import type { Id } from '../../core/objects/id.ts'
 import { trackingName } from '../../core/refs/upstream.ts'
 import { closeRepo, findRepoRoot, initRepo, openRepo, type Repo } from '../../core/repo.ts'
+import type { Head } from '../../core/refs/refs.ts'
 import type { FetchRemoteOptions } from '../../protocol/fetch-remote.ts'
 import { addRemote, findRemote, setUpstream, type Remote } from '../../protocol/remotes.ts'
 import { linkPacksOf } from '../../protocol/link-packs.ts'
@@ -17,6 +18,7 @@ import type { Context } from '../context.ts'
 import { formatAmount } from '../format.ts'
 import { describeWorld, withRemoteContent } from '../open-repo.ts'
 import type { ContentTraffic } from '../remote-content.ts'
+import { findCommit, headName } from '../revisions.ts'
 import { fetchFrom, type Fetched } from '../sync.ts'
 import { transferSummary } from '../transfer-text.ts'
 import { beginClone, finishClone, isUnfinishedClone } from '../unfinished-clone.ts'
@@ -53,7 +55,7 @@ With --json: {root, branch, head, objects, bytesReceived, bytesSent, rounds, wri
     yargs
       .positional('url', { type: 'string', demandOption: true, describe: 'the repository' })
       .positional('directory', { type: 'string', describe: 'where to (default: its name, here)' })
-      .option('branch', { alias: 'b', type: 'string', describe: 'the branch to work on (default: as there)' })
+      .option('branch', { alias: 'b', type: 'string', describe: 'the branch to work on (default: as there), or a tag to look at' })
       .option('origin', { alias: 'o', type: 'string', default: 'origin', describe: 'what to call the remote' })
       .option('filter', { type: 'string', describe: "leave content behind until it is needed: none, size:10M, or path:'Level_3/**'" })
       .option('depth', { type: 'number', describe: 'only so many commits of the one branch, and the tags that lead to them' })
@@ -158,29 +160,36 @@ async function removeNew(root: string): Promise<void> {
 }
 
 interface Done {
-  branch: string
+  /** Where HEAD stands. */
+  head: Head
   id: Id | undefined
   written: number
   ghosts: number
 }
 
-/** Puts HEAD on the branch, and the files in place. */
+/** Puts HEAD on the branch, or on the commit of a tag, and the files in place. */
 async function goToBranch(repo: Repo, remote: Remote, fetched: Fetched, args: CloneArguments): Promise<Done> {
   const branch = args.branch === undefined ? fetched.headBranch : `refs/heads/${args.branch}`
-  const id = await repo.refs.read(trackingName(remote.name, branch))
-  if (!id && args.branch !== undefined) {
+  const tip = await repo.refs.read(trackingName(remote.name, branch))
+  const tag = `refs/tags/${args.branch ?? ''}`
+  if (!tip && args.branch !== undefined && fetched.refs.some(({ name }) => name === tag)) {
+    const id = await findCommit(repo, tag)
+    return placeFiles(repo, { id }, id, args.checkout)
+  }
+  if (!tip && args.branch !== undefined) {
     const names = fetched.refs.filter(({ remoteName }) => remoteName.startsWith('refs/heads/')).map(({ remoteName }) => shortRefName(remoteName))
     throw new DitsError('unknown-branch', `there is no branch '${args.branch}' there`, { hint: names.length > 0 ? `its branches are: ${names.slice(0, 20).join(', ')}` : 'it has no branches yet' })
   }
-  await repo.refs.writeHead({ branch })
   await setUpstream(repo, branch, { remote: remote.name, branch })
-  if (!id) return { branch, id, written: 0, ghosts: 0 }
-  if (!args.checkout) {
-    await repo.refs.move(branch, await repo.refs.read(branch), id)
-    return { branch, id, written: 0, ghosts: 0 }
-  }
-  const { written, ghosts } = await resetTo(repo, id, 'hard')
-  return { branch, id, written, ghosts }
+  return placeFiles(repo, { branch }, tip, args.checkout)
+}
+
+/** Without `checkout` the files are known but not written: as if they had been removed, so that restore brings them. */
+async function placeFiles(repo: Repo, head: Head, id: Id | undefined, checkout: boolean): Promise<Done> {
+  await repo.refs.writeHead(head)
+  if (!id) return { head, id, written: 0, ghosts: 0 }
+  const { written, ghosts } = await resetTo(repo, id, checkout ? 'hard' : 'mixed')
+  return { head, id, written, ghosts }
 }
 
 /** What was fetched, with the content that came while files were written. */
@@ -196,9 +205,9 @@ function withTraffic(fetched: Fetched, { objects, sessions }: ContentTraffic): F
 
 function show(context: Context, repo: Repo, fetched: Fetched, done: Done): void {
   const { counts, objects } = fetched
-  const { branch, id, written, ghosts } = done
+  const { head, id, written, ghosts } = done
   if (context.json) {
-    context.stdout.json({ root: repo.root, branch: shortRefName(branch), head: id ?? null, objects, bytesReceived: counts.bytesIn, bytesSent: counts.bytesOut, rounds: counts.rounds, written, ghosts })
+    context.stdout.json({ root: repo.root, branch: 'branch' in head ? headName(head) : null, head: id ?? null, objects, bytesReceived: counts.bytesIn, bytesSent: counts.bytesOut, rounds: counts.rounds, written, ghosts })
   } else if (!context.quiet) {
     context.stdout.line(`Cloned into ${repo.root}`)
     context.stdout.line(doneText(done, fetched))
@@ -206,10 +215,10 @@ function show(context: Context, repo: Repo, fetched: Fetched, done: Done): void 
   }
 }
 
-function doneText({ branch, id, written, ghosts }: Done, { refs }: Fetched): string {
+function doneText({ head, id, written, ghosts }: Done, { refs }: Fetched): string {
   const other = refs.find(({ remoteName }) => remoteName.startsWith('refs/heads/'))
-  if (!id && other) return `The branch '${shortRefName(branch)}' is not there; go to another with: dits switch ${shortRefName(other.remoteName)}`
+  if (!id && other) return `The branch '${headName(head)}' is not there; go to another with: dits switch ${shortRefName(other.remoteName)}`
   if (!id) return 'The repository there has no commits yet; if it should have, look at its address.'
-  const files = `On branch ${shortRefName(branch)}; ${formatAmount(written, 'file')} written`
+  const files = `${'branch' in head ? `On branch ${headName(head)}` : `HEAD is at ${headName(head)}, on no branch`}; ${formatAmount(written, 'file')} written`
   return ghosts === 0 ? files : `${files}, ${formatAmount(ghosts, 'ghost')} without content (dits hydrate PATH brings it)`
 }
