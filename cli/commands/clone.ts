@@ -2,7 +2,7 @@ import { mkdir, readdir, rm, rmdir } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { readCurrentHead, shortRefName } from '../../core/changing/head.ts'
 import { resetTo } from '../../core/changing/reset.ts'
-import { DitsError, isErrno } from '../../core/errors.ts'
+import { DitsError, hasCode, isErrno } from '../../core/errors.ts'
 import { formatFilter, parseFilter } from '../../core/ghosts/filter.ts'
 import type { Id } from '../../core/objects/id.ts'
 import { trackingName } from '../../core/refs/upstream.ts'
@@ -72,7 +72,7 @@ With --json: {root, branch, head, objects, bytesReceived, bytesSent, rounds, wri
       const address = parseRemoteUrl(remote.url, context.cwd)
       if (args.reference !== undefined) await linkPacksOf(repo, resolve(context.cwd, args.reference))
       if (address.kind === 'path' && args.filter === undefined && depth === undefined) await linkPacksOf(repo, address.folder)
-      const fetched = await fetchFrom(context, repo, remote, { depth, branches: branchesToFetch(args) })
+      const fetched = await fetch(context, repo, remote, args)
       const done = await goToBranch(repo, remote, fetched, args)
       await finishClone(repo)
       show(context, repo, withTraffic(fetched, traffic), done)
@@ -142,6 +142,16 @@ function readFilter(text: string | undefined): string | undefined {
 function readDepth(depth: number | undefined): number | undefined {
   if (depth === undefined || (Number.isSafeInteger(depth) && depth > 0 && depth < 2 ** 31)) return depth
   throw new UsageError('--depth is a number of commits, from 1 on')
+}
+
+/** With --depth, whether a name is a tag's is known too late: then the advice is to do without. */
+async function fetch(context: Context, repo: Repo, remote: Remote, args: CloneArguments): Promise<Fetched> {
+  try {
+    return await fetchFrom(context, repo, remote, { depth: args.depth, branches: branchesToFetch(args) })
+  } catch (error) {
+    if (args.depth === undefined || args.branch === undefined || !hasCode(error, 'unknown-branch')) throw error
+    throw new DitsError(error.code, error.message, { hint: `${error.hint}; for a tag, leave out --depth`, cause: error.cause })
+  }
 }
 
 /** All branches; with --depth only the one that is worked on. */
