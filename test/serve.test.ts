@@ -130,6 +130,8 @@ describe('dits serve', () => {
 
   it('lets people log in, remembers its certificate with them, and is refused with another', async () => {
     const server = await serve()
+    const mistyped = await dits(['login', server.url, '--token', '-', '--fingerprint', '0'.repeat(64)], `${server.token}\n`)
+    expect([mistyped.exitCode, mistyped.stderr]).toEqual([2, expect.stringContaining('not the one you named')])
     const wrong = await dits(['login', server.url, '--token', '-'], 'dits_wrong\n')
     expect([wrong.exitCode, wrong.stderr]).toEqual([2, expect.stringMatching(new RegExp(`${server.fingerprint}[^]*does not know this token`))])
     const right = await dits(['login', server.url, '--token', '-'], `${server.token}\n`)

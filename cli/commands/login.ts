@@ -4,7 +4,7 @@ import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { keepToken } from '../credentials.ts'
 import { isLoopback } from '../listen-address.ts'
-import { forgetServer, pinServer } from '../known-servers.ts'
+import { certificateCheck, forgetServer, readFingerprint } from '../known-servers.ts'
 import { serverOrigin } from '../server-url.ts'
 
 interface LoginArguments {
@@ -37,13 +37,14 @@ the same one from then on. To be sure at the first time, give the fingerprint th
 
   async run(context, args) {
     const origin = serverOrigin(args.url)
-    if (args['forget-fingerprint']) await forgetServer(context, origin)
-    if (args.fingerprint !== undefined) await pinServer(context, origin, args.fingerprint)
     const { protocol, hostname } = new URL(origin)
+    const named = args.fingerprint === undefined ? undefined : readFingerprint(args.fingerprint)
+    if (named !== undefined && protocol === 'http:') throw new UsageError(`'${origin}' is not encrypted, so it shows no certificate`, 'leave --fingerprint out, or write https://')
+    if (args['forget-fingerprint']) await forgetServer(context, origin)
     if (protocol === 'http:' && !isLoopback(hostname)) context.warn(`what you send to '${origin}', your token too, is not encrypted`)
     const token = await readToken(context, args.token, origin)
     const { whoAmI } = await import('../ask-server.ts')
-    const { user, role, repository } = await whoAmI(context, origin, token)
+    const { user, role, repository } = await whoAmI(context, origin, token, certificateCheck(context, origin, { named }))
     await keepToken(context, origin, token)
     if (context.json) return context.stdout.json({ server: origin, user, role: role ?? null, repository: repository ?? null })
     if (!context.quiet) context.stdout.line(`Logged in to ${origin} as '${user}'${repository === undefined ? '' : `, for '${repository}' only`}`)
