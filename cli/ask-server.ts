@@ -19,6 +19,16 @@ export interface ServerIdentity {
 }
 
 /**
+ * Looks at a server's certificate, and says nothing to it. Throws
+ * `connection-failed`, `certificate-refused`, and what `onCertificate` throws.
+ */
+export async function meetServer({ signal }: Context, url: string, onCertificate: CertificateCheck): Promise<void> {
+  const target = new URL(serverOrigin(url))
+  const socket = await openSocket(target, target.origin, { tls: { onCertificate }, timeoutMs, signal })
+  socket.destroy()
+}
+
+/**
  * Asks a server whose token this is. Throws `access-denied` where it is
  * nobody's, `too-many-attempts`, `connection-failed`, what `onCertificate`
  * throws, and `not-a-server` where something else answers.

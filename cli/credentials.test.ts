@@ -125,6 +125,16 @@ describe("a server's certificate", () => {
     expect(await knownFingerprint(contextWith(), server)).toBe(first)
   })
 
+  it('that nobody vouches for is remembered only with a yes, where there is somebody to ask', async () => {
+    const asked: string[] = []
+    const check = (answer: boolean) => certificateCheck(contextWith(), server, { mayRemember: async (shown) => asked.push(shown) > 0 && answer })
+    await expect(check(false)(first, false)).rejects.toMatchObject({ code: 'certificate-refused' })
+    expect(await knownFingerprint(contextWith(), server)).toBeUndefined()
+    expect([await check(false)(first, true), await check(true)(first, false), await check(false)(first, false)]).toEqual([true, true, true])
+    expect([asked, warnings]).toEqual([[first, first], []])
+    expect(await knownFingerprint(contextWith(), server)).toBe(first)
+  })
+
   it('that two processes meet at once is the one that was seen first, for both', async () => {
     const results = await Promise.allSettled([certificateCheck(contextWith(), server)(first, false), certificateCheck(contextWith(), server)(second, false)])
     expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])

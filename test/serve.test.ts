@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import https from 'node:https'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
@@ -9,8 +9,10 @@ import { FrameStream } from '../protocol/frames.ts'
 import { protocolVersion } from '../protocol/limits.ts'
 import { RemoteSession } from '../protocol/remote-session.ts'
 import { connectWebSocket } from '../protocol/websocket.ts'
+import { runAtTerminal } from './at-terminal.ts'
 import { createTestCertificate } from './certificate.ts'
 import { runDits, startServe, type ServeProcess } from './serve-process.ts'
+import { itWith } from './tools.ts'
 
 let folder: string
 let running: ServeProcess[]
@@ -149,6 +151,23 @@ describe('dits serve', () => {
     expect((await dits(['login', server.url, '--fingerprint', changed.fingerprint, '--token', '-'], `${server.token}\n`)).exitCode).toBe(0)
     expect((await dits(['logout', server.url])).exitCode).toBe(0)
     expect(readFileSync(join(folder, 'config/dits/credentials'), 'utf8')).not.toContain('dits_')
+  })
+
+  itWith('python3', 'asks at a terminal about a certificate that is new, before it asks for the token', async () => {
+    const server = await serve()
+    const [asked, token] = ["Is that what 'dits serve' printed there? [y/N] ", `Token for ${server.url}: `] as const
+    const login = (...answers: [string, string][]) => runAtTerminal(['login', server.url], { home: folder, answers })
+    const refused = await login([asked, 'no\n'], [token, `${server.token}\n`])
+    expect([refused.exitCode, refused.shown]).toEqual([2, expect.stringContaining(`SHA-256 ${server.fingerprint}\n${asked}no\n`)])
+    expect(refused.shown).not.toContain(token)
+    expect(existsSync(join(folder, 'config/dits/known-servers'))).toBe(false)
+    const interrupted = await login([asked, '\x03'])
+    expect(interrupted.exitCode).toBe(130)
+    const accepted = await login([asked, 'yes\n'], [token, `${server.token}\r`])
+    expect([accepted.exitCode, accepted.shown]).toEqual([0, expect.stringMatching(/Token for[^]*Logged in to .* as 'admin'\n$/)])
+    expect(accepted.shown).not.toContain(server.token)
+    const again = await login([token, `${server.token}\r`])
+    expect([again.exitCode, again.shown]).toEqual([0, expect.not.stringContaining(asked)])
   })
 
   it('starts again with the same data, certificate and tokens, and makes no second administrator', async () => {
