@@ -51,6 +51,7 @@ const actions: Readonly<Record<string, Action>> = {
   'token revoke': { takes: ['ID'], run: revokeToken },
   'repo create': { takes: ['NAME'], run: createRepository },
   'repo list': { takes: [], run: listRepositories },
+  'repo branch': { takes: ['NAME', 'BRANCH'], run: setBranch },
   'repo grant': { takes: ['NAME', 'USER', 'ROLE'], run: grant },
   'repo revoke': { takes: ['NAME', 'USER'], run: revoke },
   'repo remove': { takes: ['NAME'], run: removeRepository },
@@ -67,7 +68,8 @@ export const command: Command<ServerArguments> = {
     'server user add NAME [--role ROLE] | role NAME ROLE|none | remove NAME | list',
     'server token create USER [--repo NAME] [--role ROLE] [--expires 90d] [--name LABEL]',
     'server token list [USER] | revoke ID',
-    'server repo create NAME | list | grant NAME USER ROLE | revoke NAME USER',
+    'server repo create NAME [--branch BRANCH] | list | grant NAME USER ROLE | revoke NAME USER',
+    'server repo branch NAME BRANCH',
     'server repo remove NAME [--force] | restore NAME',
     'server fsck [REPOSITORY…] [--full]',
     'server gc [REPOSITORY…] [--grace 14d] [--dry-run]',
@@ -77,6 +79,8 @@ export const command: Command<ServerArguments> = {
 seconds. Roles are read, write and admin. A user's role counts in all repositories, a
 grant in one; a token allows what its user may do, or less: with --repo in one repository
 only, with --role no more than that. A token is shown once, when it is made.
+
+'repo branch' says on which branch clones start. Nobody can delete that branch.
 
 'repo remove' puts a repository away, so that nobody can open it, and 'repo restore' brings
 it back; with --force it is deleted with all that is in it, for ever.
@@ -91,13 +95,15 @@ off longer ago than that has to send everything again.
 
 With --json: a line for each user {name, role, tokens}, token {id, user, name, repository,
 role, createdMs, expiresMs; token when it is made}, repository {name, removed, grants:
-[{user, role}]}, collected repository {name, packsBefore, packsAfter, objectsRemoved,
+[{user, role}]}, its default branch
+{name, branch}, collected repository {name, packsBefore, packsAfter, objectsRemoved,
 bytesBefore, bytesAfter, dryRun} or {name, error: {code, message, hint}},
 checked repository {name, packs, objects, bytes, ghosts, problems} as of dits fsck.`,
   examples: [
     ['server user add ada --role write', 'a user who may push to every repository'],
     ['server token create ada --expires 90d', 'prints a token for her'],
     ['server repo grant studio/film bob read', 'lets bob read one repository'],
+    ['server repo branch studio/film grading', 'new clones start on the branch grading'],
     ['server gc --dry-run', 'says what could be removed'],
   ],
   options: (yargs) =>
@@ -230,6 +236,12 @@ async function listRepositories({ context, administration }: Call): Promise<void
     rows.push([record.name, record.removedMs === undefined ? grants : `put away ${formatAge(record.removedMs, context.environment.now())}`])
   }
   showTable(context, rows)
+}
+
+async function setBranch({ context, administration, words: [name = '', branch = ''] }: Call): Promise<void> {
+  await administration.repositories.setBranch(name, branch)
+  if (context.json) return context.stdout.json({ name, branch })
+  say(context, `Clones of '${name}' start on '${branch}'`)
 }
 
 async function grant({ context, administration, words: [name = '', userName = '', word = ''] }: Call): Promise<void> {
