@@ -8,7 +8,8 @@ import { checkRepositories } from '../check-server.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { collectRepositories } from '../collect-server.ts'
-import { formatAge, formatAmount, formatDate, formatTable } from '../format.ts'
+import { formatEnd } from '../format-end.ts'
+import { formatAge, formatAmount, formatTable } from '../format.ts'
 import { parseDuration } from '../parse-duration.ts'
 import { dataOption, serverClock, serverDataOf } from '../server-data.ts'
 
@@ -112,7 +113,7 @@ checked repository {name, packs, objects, bytes, ghosts, problems} as of dits fs
       .option('data', dataOption)
       .option('role', { type: 'string', choices: ['read', 'write', 'admin'], describe: 'user add: in all repositories; token create: at most' })
       .option('repo', { type: 'string', describe: 'token create: for this repository only' })
-      .option('expires', { type: 'string', describe: 'token create: how long it is good, such as 90d (default: for ever)' })
+      .option('expires', { type: 'string', describe: 'token create: how long it is good, such as 12h or 90d (default: for ever)' })
       .option('name', { type: 'string', describe: 'token create: what it is for' })
       .option('branch', { type: 'string', default: 'main', describe: 'repo create: the branch that a clone starts on' })
       .option('full', { type: 'boolean', default: false, describe: 'fsck: read and verify everything' })
@@ -210,7 +211,7 @@ async function listTokens({ context, administration, words: [user] }: Call): Pro
     if (context.json) context.stdout.json(tokenToJson(token))
     const { id, label, repository, role, createdMs, expiresMs } = token
     const limits = [repository === undefined ? '' : `only ${repository}`, role === undefined ? '' : `at most ${role}`].filter(Boolean).join(', ')
-    const end = expiresMs === undefined ? '' : expiresMs <= nowMs ? 'expired' : `expires on ${formatDate(expiresMs, context.environment.zoneMinutes(expiresMs), 'short')}`
+    const end = expiresMs === undefined ? '' : formatEnd(expiresMs, nowMs, context.environment.zoneMinutes(expiresMs))
     rows.push([id, token.user, label ?? '-', `made ${formatAge(createdMs, nowMs)}`, [limits, end].filter(Boolean).join('; ')])
   }
   showTable(context, rows)
