@@ -2,6 +2,7 @@ import http from 'node:http'
 import { DitsError } from '../core/errors.ts'
 import { openSocket, type TlsOptions } from '../protocol/network-socket.ts'
 import type { Context } from './context.ts'
+import { withSchemeHint } from './scheme-hint.ts'
 import { serverOrigin } from './server-url.ts'
 
 type CertificateCheck = NonNullable<TlsOptions['onCertificate']>
@@ -64,7 +65,7 @@ async function request(context: Context, url: string, token: string, tls: TlsOpt
     return { status: response.statusCode ?? 0, text }
   } catch (cause) {
     signal.throwIfAborted()
-    throw new DitsError('connection-failed', `'${target.origin}' gives no answer`, { hint: 'check the address and the network', cause })
+    throw withSchemeHint(new DitsError('connection-failed', `'${target.origin}' gives no answer`, { hint: 'check the address and the network', cause }), target.origin)
   } finally {
     socket.destroy()
   }

@@ -170,6 +170,13 @@ describe('dits serve', () => {
     expect([again.exitCode, again.shown]).toEqual([0, expect.not.stringContaining(asked)])
   })
 
+  it('is to be spoken to encrypted, and whoever does not is told', async () => {
+    const { url, token } = await serve()
+    const plain = url.replace('https:', 'http:')
+    const tried = [await dits(['clone', `${plain}/studio/film`]), await dits(['login', plain, '--token', '-'], `${token}\n`)]
+    for (const { exitCode, stderr } of tried) expect([exitCode, stderr]).toEqual([4, expect.stringContaining(`write ${url}`)])
+  })
+
   it('starts again with the same data, certificate and tokens, and makes no second administrator', async () => {
     const first = await serve()
     first.signal('SIGTERM')
