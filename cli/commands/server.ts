@@ -77,9 +77,11 @@ export const command: Command<ServerArguments> = {
   ],
   positionals: '[words..]',
   description: `Works on the data of 'dits serve', also while it runs; what it changes counts within
-seconds. Roles are read, write and admin. A user's role counts in all repositories, a
-grant in one; a token allows what its user may do, or less: with --repo in one repository
-only, with --role no more than that. A token is shown once, when it is made.
+seconds. Those lie where --data says, or else the variable DITS_SERVER_DATA.
+
+Roles are read, write and admin. A user's role counts in all repositories, a grant in one;
+a token allows what its user may do, or less: with --repo in one repository only, with
+--role no more than that. A token is shown once, when it is made.
 
 'repo branch' says on which branch clones start. Nobody can delete that branch.
 
