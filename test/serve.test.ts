@@ -246,7 +246,13 @@ describe('people at a dits serve', () => {
     await ada('-C', 'film', 'commit', '--allow-empty', '-m', 'first')
     await ada('-C', 'film', 'remote', 'add', 'origin', `${server.url}/studio/film`)
     expect((await ada('-C', 'film', 'push', 'origin', 'main')).exitCode).toBe(0)
+    // A branch that is not there is found out before anything is asked for that travels.
+    const transfers = async () => (await get(server.metrics)).text.split('\n').filter((line) => /^dits_request_seconds_count\{request="(?!refs")/.test(line))
+    const before = await transfers()
+    expect((await bob('clone', '-b', 'mian', `${server.url}/studio/film`)).stderr).toContain("has no branch 'mian'")
+    expect([await transfers(), existsSync(join(folder, 'bob/film'))]).toEqual([before, false])
     expect((await bob('clone', `${server.url}/studio/film`)).exitCode).toBe(0)
+    expect(await transfers()).not.toEqual(before)
     expect((await bob('-C', 'film', 'log', '--oneline')).stdout).toMatch(/first\n$/)
     expect(await ada('-C', 'film', 'push', 'origin', 'main:edit')).toMatchObject({ exitCode: 0 })
     const kept = await ada('-C', 'film', 'push', '--delete', 'origin', 'main')
