@@ -2,10 +2,9 @@ import { DitsError } from '../core/errors.ts'
 import { UsageError } from './arguments.ts'
 import type { Context } from './context.ts'
 
-/** Asks for a secret at the terminal without showing what is typed. Throws `interrupted`, and UsageError where there is no terminal to ask at. */
+/** Asks for a secret at the terminal, which there has to be, without showing what is typed. Throws `interrupted`. */
 export async function askSecret({ stderr }: Context, question: string): Promise<string> {
   const { stdin } = process
-  if (!stdin.isTTY) throw new UsageError('there is no terminal to ask for the token at', 'pipe it in with: --token -')
   stderr.write(question)
   stderr.flush()
   stdin.setRawMode(true).resume()

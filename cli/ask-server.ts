@@ -1,9 +1,11 @@
 import http from 'node:http'
 import { DitsError } from '../core/errors.ts'
-import { openSocket } from '../protocol/network-socket.ts'
+import { openSocket, type TlsOptions } from '../protocol/network-socket.ts'
 import type { Context } from './context.ts'
-import { certificateCheck } from './known-servers.ts'
+import { withSchemeHint } from './scheme-hint.ts'
 import { serverOrigin } from './server-url.ts'
+
+type CertificateCheck = NonNullable<TlsOptions['onCertificate']>
 
 const timeoutMs = 30_000
 const answerBytesMax = 64 * 1024
@@ -18,13 +20,23 @@ export interface ServerIdentity {
 }
 
 /**
- * Asks a server whose token this is. Throws `access-denied` where it is
- * nobody's, `too-many-attempts`, `server-changed`, `connection-failed`, and
- * `not-a-server` where something else answers.
+ * Looks at a server's certificate, and says nothing to it. Throws
+ * `connection-failed`, `certificate-refused`, and what `onCertificate` throws.
  */
-export async function whoAmI(context: Context, url: string, token: string): Promise<ServerIdentity> {
+export async function meetServer({ signal }: Context, url: string, onCertificate: CertificateCheck): Promise<void> {
+  const target = new URL(serverOrigin(url))
+  const socket = await openSocket(target, target.origin, { tls: { onCertificate }, timeoutMs, signal })
+  socket.destroy()
+}
+
+/**
+ * Asks a server whose token this is. Throws `access-denied` where it is
+ * nobody's, `too-many-attempts`, `connection-failed`, what `onCertificate`
+ * throws, and `not-a-server` where something else answers.
+ */
+export async function whoAmI(context: Context, url: string, token: string, onCertificate: CertificateCheck): Promise<ServerIdentity> {
   const origin = serverOrigin(url)
-  const { status, text } = await request(context, `${origin}/whoami`, token)
+  const { status, text } = await request(context, `${origin}/whoami`, token, { onCertificate })
   if (status === 401) {
     throw new DitsError('access-denied', `'${origin}' does not know this token`, { hint: 'it may have expired or been revoked; ask who runs the server for a new one' })
   }
@@ -34,11 +46,11 @@ export async function whoAmI(context: Context, url: string, token: string): Prom
   return identity
 }
 
-async function request(context: Context, url: string, token: string): Promise<{ status: number; text: string }> {
+async function request(context: Context, url: string, token: string, tls: TlsOptions): Promise<{ status: number; text: string }> {
   const target = new URL(url)
   const { signal } = context
   // Nothing is said to the server, least of all the token, before its certificate was accepted.
-  const socket = await openSocket(target, target.origin, { tls: { onCertificate: certificateCheck(context, url) }, timeoutMs, signal })
+  const socket = await openSocket(target, target.origin, { tls, timeoutMs, signal })
   try {
     const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>()
     const headers = { host: target.host, authorization: `Bearer ${token}`, connection: 'close' }
@@ -53,7 +65,7 @@ async function request(context: Context, url: string, token: string): Promise<{ 
     return { status: response.statusCode ?? 0, text }
   } catch (cause) {
     signal.throwIfAborted()
-    throw new DitsError('connection-failed', `'${target.origin}' gives no answer`, { hint: 'check the address and the network', cause })
+    throw withSchemeHint(new DitsError('connection-failed', `'${target.origin}' gives no answer`, { hint: 'check the address and the network', cause }), target.origin)
   } finally {
     socket.destroy()
   }

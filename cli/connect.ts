@@ -5,6 +5,7 @@ import { DitsError } from '../core/errors.ts'
 import type { Connection } from '../protocol/transport.ts'
 import type { ClientGreeting, RemoteSession } from '../protocol/remote-session.ts'
 import type { Context } from './context.ts'
+import { withSchemeHint } from './scheme-hint.ts'
 import { readVersion } from './version.ts'
 
 /** Where a remote is, by the form of its URL. */
@@ -15,7 +16,7 @@ export type RemoteAddress =
 
 /**
  * Reads a remote's URL: `https://HOST/TEAM/PROJECT` (also wss, http, ws),
- * `ssh://[USER@]HOST[:PORT]/PATH`, `[USER@]HOST:PATH`, `file:///PATH`, or the
+ * `ssh://[USER@]HOST[:PORT]/PATH`, `[USER@]HOST:PATH` (but not `HOST:DIGITS/…`), `file:///PATH`, or the
  * path of a folder, of which a relative one starts at `cwd`. Throws `bad-url`.
  */
 export function parseRemoteUrl(text: string, cwd: string): RemoteAddress {
@@ -24,7 +25,10 @@ export function parseRemoteUrl(text: string, cwd: string): RemoteAddress {
   if (scheme === 'ssh') return readSshUrl(text)
   if (scheme !== undefined) return readServerUrl(text, scheme)
   const short = /^([^/:]+):(?!\/\/)(.+)$/.exec(text)
-  if (short && !isAbsolute(text) && !existsSync(resolve(cwd, text))) return { kind: 'ssh', host: safeHost(short[1]!, text), port: undefined, path: short[2]! }
+  if (short && !isAbsolute(text) && !existsSync(resolve(cwd, text))) {
+    refuseBarePort(text)
+    return { kind: 'ssh', host: safeHost(short[1]!, text), port: undefined, path: short[2]! }
+  }
   return { kind: 'path', folder: resolve(cwd, text) }
 }
 
@@ -36,7 +40,9 @@ export function parseRemoteUrl(text: string, cwd: string): RemoteAddress {
 export async function openRemote(context: Context, url: string, prefixes?: readonly string[]): Promise<RemoteSession> {
   const address = parseRemoteUrl(url, context.cwd)
   const { RemoteSession } = await import('../protocol/remote-session.ts')
-  const connection = await connect(context, address)
+  const connection = await connect(context, address).catch((error: unknown) => {
+    throw address.kind === 'server' ? withSchemeHint(error, address.origin) : error
+  })
   const greeting = await greetingFor(context, address)
   try {
     const session = await RemoteSession.open(connection, greeting, prefixes)
@@ -103,6 +109,15 @@ function readSshUrl(text: string): RemoteAddress {
   if (!parsed || parsed.hostname === '' || parsed.pathname.length < 2) throw badUrl(text)
   const [user, path] = orBadUrl(text, () => [decodeURIComponent(parsed.username), decodeURIComponent(parsed.pathname)] as const)
   return { kind: 'ssh', host: safeHost(`${user === '' ? '' : `${user}@`}${parsed.hostname}`, text), port: parsed.port || undefined, path }
+}
+
+/** 'HOST:3487/TEAM/PROJECT' is a server's address without its scheme, far more often than a folder of that number in a home folder there. */
+function refuseBarePort(text: string): void {
+  const [, host, path] = /^([^/:@]+):(\d{1,5}\/.*)$/.exec(text) ?? []
+  if (host === undefined || path === undefined) return
+  throw new DitsError('bad-url', `'${text}' does not say whether it is a server or a machine for ssh`, {
+    hint: `did you mean https://${text}? (ssh: write ssh://${host}/PATH, or ${host}:./${path})`,
+  })
 }
 
 /** What Node cannot read as a part of a URL, such as '%zz', is no address. */

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Context } from './context.ts'
 import { forgetToken, keepToken, tokenFor } from './credentials.ts'
 import { readEnvironment } from './environment.ts'
-import { certificateCheck, forgetServer, pinServer } from './known-servers.ts'
+import { certificateCheck, forgetServer, knownFingerprint, readFingerprint } from './known-servers.ts'
 
 const server = 'https://host.example:3487'
 const [first, second] = ['a'.repeat(64), 'b'.repeat(64)]
@@ -105,11 +105,34 @@ describe("a server's certificate", () => {
     expect(await forgetServer(contextWith(), server)).toBe(false)
   })
 
-  it('can be said before the first use', async () => {
-    await pinServer(contextWith(), server, 'BB:'.repeat(31) + 'BB')
+  it('that a person names is remembered when the server shows it, in place of the one before', async () => {
+    await certificateCheck(contextWith(), server)(first, false)
+    const named = readFingerprint('BB:'.repeat(31) + 'BB')
+    expect(await certificateCheck(contextWith(), server, { named })(second, false)).toBe(true)
     expect(await certificateCheck(contextWith(), server)(second, false)).toBe(true)
     await expect(certificateCheck(contextWith(), server)(first, false)).rejects.toMatchObject({ code: 'server-changed' })
-    await expect(pinServer(contextWith(), server, 'bb')).rejects.toMatchObject({ code: 'bad-fingerprint' })
+    expect(() => readFingerprint('bb')).toThrow(expect.objectContaining({ code: 'bad-fingerprint' }))
+  })
+
+  it('other than the one that a person named is refused, and nothing is remembered', async () => {
+    const named = readFingerprint(second)
+    for (const isTrusted of [false, true]) {
+      await expect(certificateCheck(contextWith(), server, { named })(first, isTrusted)).rejects.toMatchObject({ code: 'certificate-refused', message: expect.stringContaining('not the one you named') })
+    }
+    expect(await knownFingerprint(contextWith(), server)).toBeUndefined()
+    await certificateCheck(contextWith(), server)(first, false)
+    await expect(certificateCheck(contextWith(), server, { named })(first, false)).rejects.toMatchObject({ code: 'certificate-refused' })
+    expect(await knownFingerprint(contextWith(), server)).toBe(first)
+  })
+
+  it('that nobody vouches for is remembered only with a yes, where there is somebody to ask', async () => {
+    const asked: string[] = []
+    const check = (answer: boolean) => certificateCheck(contextWith(), server, { mayRemember: async (shown) => asked.push(shown) > 0 && answer })
+    await expect(check(false)(first, false)).rejects.toMatchObject({ code: 'certificate-refused' })
+    expect(await knownFingerprint(contextWith(), server)).toBeUndefined()
+    expect([await check(false)(first, true), await check(true)(first, false), await check(false)(first, false)]).toEqual([true, true, true])
+    expect([asked, warnings]).toEqual([[first, first], []])
+    expect(await knownFingerprint(contextWith(), server)).toBe(first)
   })
 
   it('that two processes meet at once is the one that was seen first, for both', async () => {

@@ -13,4 +13,4 @@ export function serverClock({ environment }: Context): { now(): number; elapsedM
 }
 
 /** The option that serve and server share. */
-export const dataOption = { type: 'string', describe: 'a folder, or s3://BUCKET/PREFIX (default: ~/.local/share/dits/server)' } as const
+export const dataOption = { type: 'string', describe: 'a folder, or s3://BUCKET/PREFIX (default: DITS_SERVER_DATA, else ~/.local/share/dits/server)' } as const

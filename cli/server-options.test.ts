@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { formatEnd } from './format-end.ts'
 import { isLoopback, parseListenAddress } from './listen-address.ts'
 import { parseDuration } from './parse-duration.ts'
 import { serverOrigin } from './server-url.ts'
@@ -28,12 +29,30 @@ describe('an address to listen on', () => {
   })
 })
 
-it.each([['30', 30_000], ['30s', 30_000], ['250ms', 250], ['1.5h', 5_400_000], ['90d', 7_776_000_000], ['2w', 1_209_600_000], ['0', 0]])('%s is a length of time', (text, ms) => {
+it.each([['30s', 30_000], ['250ms', 250], ['1.5h', 5_400_000], ['90d', 7_776_000_000], ['2w', 1_209_600_000], ['0', 0]])('%s is a length of time', (text, ms) => {
   expect(parseDuration(text, '--grace')).toBe(ms)
 })
 
 it.each(['', 's', '-1s', '1 week', '1e3', '10000000000s', 'NaN'])('%s is no length of time', (text) => {
   expect(() => parseDuration(text, '--grace')).toThrow(expect.objectContaining({ code: 'usage' }))
+})
+
+it.each(['30', '90', '1.5'])('%s says no unit, and the units are named', (text) => {
+  expect(() => parseDuration(text, '--expires')).toThrow(expect.objectContaining({ code: 'usage', message: `'${text}' says no unit for --expires`, hint: expect.stringContaining(`${text}s, ${text}m, ${text}h, ${text}d`) }))
+})
+
+describe('the end of a token', () => {
+  const now = Date.parse('2026-01-01T12:00Z')
+
+  it.each([
+    [-1, 'expired'],
+    [0, 'expired'],
+    [90_000, 'expires on 2026-01-01 at 13:01'],
+    [2 * 86_400_000, 'expires on 2026-01-03 at 13:00'],
+    [2 * 86_400_000 + 1, 'expires on 2026-01-03'],
+  ])('%i ms from now is told: %s', (ms, text) => {
+    expect(formatEnd(now + ms, now, 60)).toBe(text)
+  })
 })
 
 describe('a server', () => {

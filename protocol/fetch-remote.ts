@@ -11,6 +11,8 @@ export interface FetchRemoteOptions {
    * were fetched before.
    */
   branches?: readonly string[] | 'head' | undefined
+  /** What is meant by a word, a branch there and then a tag, by their full names: without either, nothing is to be fetched at all. */
+  needed?: readonly [branch: string, tag: string] | undefined
   /**
    * Which tags: 'reached' are those that lead to a commit which the branches
    * bring. Where it is absent: all, or, where history is left behind, those.
@@ -58,6 +60,7 @@ export async function fetchRemote(repo: Repo, session: RemoteSession, remote: st
     await repo.objects.refresh()
     const there = await session.refs()
     const isPart = options.depth !== undefined || (repo.objects.shallow.size > 0 && options.deepen !== 'all')
+    if (options.needed && !there.refs.has(options.needed[1])) requireBranch(there, remote, options.needed[0])
     const tags = options.tags ?? (isPart ? 'reached' : 'all')
     const branches = chooseBranches(there, remote, options.branches ?? (isPart ? await trackedBranches(repo, remote, there) : undefined))
     const chosen = tags === 'all' ? [...branches, ...chooseTags(there)] : branches
@@ -104,14 +107,21 @@ function isBranch({ remoteName }: ChosenRef): boolean {
 
 function chooseBranches(there: RemoteRefs, remote: string, named: FetchRemoteOptions['branches']): ChosenRef[] {
   const wanted = named !== 'head' ? named : there.refs.has(there.headBranch) ? [there.headBranch] : undefined
-  const names = [...there.refs.keys()].filter((name) => name.startsWith('refs/heads/'))
-  for (const branch of wanted ?? []) {
-    if (there.refs.has(branch)) continue
-    throw new DitsError('unknown-branch', `'${remote}' has no branch '${branch.slice('refs/heads/'.length)}'`, {
-      hint: names.length > 0 ? `its branches are: ${names.slice(0, 20).map((name) => name.slice('refs/heads/'.length)).join(', ')}` : 'it has no branches yet',
-    })
-  }
+  const names = branchNames(there)
+  for (const branch of wanted ?? []) requireBranch(there, remote, branch)
   return names.filter((name) => !wanted || wanted.includes(name)).map((name) => ({ remoteName: name, name: trackingName(remote, name), id: there.refs.get(name)! }))
+}
+
+function requireBranch(there: RemoteRefs, remote: string, branch: string): void {
+  if (there.refs.has(branch)) return
+  const names = branchNames(there)
+  throw new DitsError('unknown-branch', `'${remote}' has no branch '${branch.slice('refs/heads/'.length)}'`, {
+    hint: names.length > 0 ? `its branches are: ${names.slice(0, 20).map((name) => name.slice('refs/heads/'.length)).join(', ')}` : 'it has no branches yet',
+  })
+}
+
+function branchNames(there: RemoteRefs): string[] {
+  return [...there.refs.keys()].filter((name) => name.startsWith('refs/heads/'))
 }
 
 /** The branches of a remote that were fetched before and are there still; `undefined`, for all, where none was. */

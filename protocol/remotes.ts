@@ -114,7 +114,7 @@ export async function setUpstream(repo: Repo, branch: string, upstream: Upstream
 }
 
 /** A name becomes part of refs and of settings. Throws `bad-remote-name`. */
-function checkRemoteName(name: string): void {
+export function checkRemoteName(name: string): void {
   try {
     checkRefName(`refs/remotes/${name}/x`)
   } catch (cause) {

@@ -149,6 +149,34 @@ describe('a hosted repository', () => {
     expect(await repository.readHeadBranch()).toBe('refs/heads/edit')
   })
 
+  it('keeps the branch that clones start on, until the administrator chooses another', async () => {
+    const store = new MemoryStore()
+    const [server, elsewhere] = [openTestServer({ store }), openTestServer({ store })]
+    await server.repositories.create('film', { branch: 'main' })
+    const repository = await server.host.open(server.greet('film', await server.tokenOf('ada', 'write')))
+    const id = await push(repository, [branch, 'refs/heads/edit'])
+    const deletion = { name: branch, before: id, after: undefined }
+    await expect(repository.checkMoves([{ ...deletion, name: 'refs/heads/edit' }, deletion])).rejects.toMatchObject({ code: 'default-branch' })
+    await repository.checkMoves([{ ...deletion, name: 'refs/heads/edit' }])
+    await elsewhere.repositories.setBranch('film', 'edit')
+    expect(await repository.readHeadBranch()).toBe('refs/heads/edit')
+    await repository.checkMoves([deletion])
+    await expect(repository.checkMoves([{ ...deletion, name: 'refs/heads/edit' }])).rejects.toMatchObject({ code: 'default-branch' })
+  })
+
+  it('starts on no branch that is not there, unless it has none', async () => {
+    const { host, greet, repositories, tokenOf } = openTestServer()
+    await repositories.create('film', { branch: 'main' })
+    await repositories.setBranch('film', 'cut')
+    const repository = await host.open(greet('film', await tokenOf('ada', 'write')))
+    expect(await repository.readHeadBranch()).toBe('refs/heads/cut')
+    await push(repository, [branch])
+    await expect(repositories.setBranch('film', 'cut')).rejects.toMatchObject({ code: 'unknown-branch', hint: 'its branches are: main' })
+    await expect(repositories.setBranch('film', '../x')).rejects.toMatchObject({ code: 'bad-ref-name' })
+    await expect(repositories.setBranch('flim', 'main')).rejects.toMatchObject({ code: 'unknown-repository' })
+    expect(await repository.readHeadBranch()).toBe(branch)
+  })
+
   it('is opened once for all streams, with names for packs that are never the same', async () => {
     const server = openTestServer()
     await server.repositories.create('film', { branch: 'main' })

@@ -91,6 +91,7 @@ async function openHosted(options: HostOptions, open: OpenRepositories, admissio
     checkAccess: (needed) => checkAgain(options, admission, needed, { fresh: false }),
     async checkMoves(moves) {
       await checkAgain(options, admission, 'write', { fresh: true })
+      await keepDefaultBranch(store, refs, name, moves)
       await prepareForMoves(options, store, refs, name, moves)
     },
     release: async () => release(),
@@ -100,6 +101,17 @@ async function openHosted(options: HostOptions, open: OpenRepositories, admissio
 async function checkAgain(options: HostOptions, { identity, name }: Admission, needed: Role, how: { fresh: boolean }): Promise<void> {
   const now = await options.accounts.identifyAgain(identity, how)
   if (!now || !includesRole(await roleIn(options, now, name, how), needed)) throw accessDenied({ repository: name })
+}
+
+/** New clones would start on no branch, or on whichever is pushed next. */
+async function keepDefaultBranch(store: ByteStore, refs: Refs, name: string, moves: readonly RefMove[]): Promise<void> {
+  const deleted = moves.filter(({ after }) => after === undefined)
+  if (deleted.length === 0) return
+  const head = await readHeadBranch(store, refs, name)
+  if (!deleted.some((move) => move.name === head)) return
+  throw new DitsError('default-branch', `'${head.slice('refs/heads/'.length)}' is the branch of '${name}' that clones start on, and cannot be deleted`, {
+    hint: `whoever runs the server can choose another first: dits server repo branch ${name} BRANCH`,
+  })
 }
 
 /** Makes the repository where this is its first push, and lets HEAD stand on a branch that there will be. */

@@ -27,7 +27,7 @@ export async function openData(location: string): Promise<ServerData> {
   try {
     if (!(await holdsServerData(data.store, location))) {
       throw new DitsError('not-server-data', `'${location}' holds no data of a dits server`, {
-        hint: `name the place with --data; a new one is made by: dits serve --data ${location}`,
+        hint: `name the place with --data or in DITS_SERVER_DATA; a new one is made by: dits serve --data ${location}`,
       })
     }
     return data

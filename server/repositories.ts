@@ -1,4 +1,4 @@
-import { DitsError, holdsRepository, initStore, PrefixStore, type ByteStore } from '#core'
+import { createRefs, DitsError, holdsRepository, initStore, PrefixStore, type ByteStore, type Refs } from '#core'
 import type { Role } from '../protocol/host.ts'
 import type { Clock, User } from './accounts.ts'
 import { checkRepositoryName, repositoryPrefix } from './names.ts'
@@ -40,6 +40,12 @@ export interface Repositories {
   destroy(name: string): Promise<void>
   /** Says what a user may do in a repository from now on; nothing of its own where `role` is absent. Throws `unknown-repository`. */
   grant(name: string, user: Pick<User, 'name' | 'id'>, role: Role | undefined): Promise<RepositoryRecord>
+  /**
+   * Says on which branch clones start, at once for servers that run too. One
+   * that is not there is taken only where there is no branch at all. Throws
+   * `unknown-repository`, `unknown-branch`, `bad-ref-name`.
+   */
+  setBranch(name: string, branch: string): Promise<void>
   /** The names under which there is content, also without a repository: what a first push brought that moved nothing. */
   contentNames(): AsyncIterable<string>
   /** The store of a repository's content, whether or not there is such a repository. */
@@ -99,12 +105,27 @@ export function createRepositories(store: ByteStore, clock: Clock): Repositories
       await records.remove(name)
     },
 
+    async setBranch(name, branch) {
+      checkRepositoryName(name)
+      if (!(await records.read(name))) unknownRepository(name)
+      await setHeadBranch(createRefs(contentOf(name)), branch)
+    },
+
     grant: (name, user, role) =>
       change(name, (before) => {
         const others = before.grants.filter((grant) => grant.user !== user.name)
         return { ...before, grants: role === undefined ? others : [...others, { user: user.name, userId: user.id, role }] }
       }),
   }
+}
+
+async function setHeadBranch(refs: Refs, branch: string): Promise<void> {
+  const wanted = `refs/heads/${branch}`
+  if (!(await refs.read(wanted))) {
+    const others = (await Array.fromAsync(refs.list('refs/heads/'))).map((ref) => ref.name.slice('refs/heads/'.length))
+    if (others.length > 0) throw new DitsError('unknown-branch', `there is no branch '${branch}' there`, { hint: `its branches are: ${others.slice(0, 20).join(', ')}` })
+  }
+  await refs.writeHead({ branch: wanted })
 }
 
 async function* contentNames(store: ByteStore): AsyncIterable<string> {

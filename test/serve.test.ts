@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import https from 'node:https'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
@@ -9,8 +9,10 @@ import { FrameStream } from '../protocol/frames.ts'
 import { protocolVersion } from '../protocol/limits.ts'
 import { RemoteSession } from '../protocol/remote-session.ts'
 import { connectWebSocket } from '../protocol/websocket.ts'
+import { runAtTerminal } from './at-terminal.ts'
 import { createTestCertificate } from './certificate.ts'
 import { runDits, startServe, type ServeProcess } from './serve-process.ts'
+import { itWith } from './tools.ts'
 
 let folder: string
 let running: ServeProcess[]
@@ -130,6 +132,8 @@ describe('dits serve', () => {
 
   it('lets people log in, remembers its certificate with them, and is refused with another', async () => {
     const server = await serve()
+    const mistyped = await dits(['login', server.url, '--token', '-', '--fingerprint', '0'.repeat(64)], `${server.token}\n`)
+    expect([mistyped.exitCode, mistyped.stderr]).toEqual([2, expect.stringContaining('not the one you named')])
     const wrong = await dits(['login', server.url, '--token', '-'], 'dits_wrong\n')
     expect([wrong.exitCode, wrong.stderr]).toEqual([2, expect.stringMatching(new RegExp(`${server.fingerprint}[^]*does not know this token`))])
     const right = await dits(['login', server.url, '--token', '-'], `${server.token}\n`)
@@ -147,6 +151,30 @@ describe('dits serve', () => {
     expect((await dits(['login', server.url, '--fingerprint', changed.fingerprint, '--token', '-'], `${server.token}\n`)).exitCode).toBe(0)
     expect((await dits(['logout', server.url])).exitCode).toBe(0)
     expect(readFileSync(join(folder, 'config/dits/credentials'), 'utf8')).not.toContain('dits_')
+  })
+
+  itWith('python3', 'asks at a terminal about a certificate that is new, before it asks for the token', async () => {
+    const server = await serve()
+    const [asked, token] = ["Is that what 'dits serve' printed there? [y/N] ", `Token for ${server.url}: `] as const
+    const login = (...answers: [string, string][]) => runAtTerminal(['login', server.url], { home: folder, answers })
+    const refused = await login([asked, 'no\n'], [token, `${server.token}\n`])
+    expect([refused.exitCode, refused.shown]).toEqual([2, expect.stringContaining(`SHA-256 ${server.fingerprint}\n${asked}no\n`)])
+    expect(refused.shown).not.toContain(token)
+    expect(existsSync(join(folder, 'config/dits/known-servers'))).toBe(false)
+    const interrupted = await login([asked, '\x03'])
+    expect(interrupted.exitCode).toBe(130)
+    const accepted = await login([asked, 'yes\n'], [token, `${server.token}\r`])
+    expect([accepted.exitCode, accepted.shown]).toEqual([0, expect.stringMatching(/Token for[^]*Logged in to .* as 'admin'\n$/)])
+    expect(accepted.shown).not.toContain(server.token)
+    const again = await login([token, `${server.token}\r`])
+    expect([again.exitCode, again.shown]).toEqual([0, expect.not.stringContaining(asked)])
+  })
+
+  it('is to be spoken to encrypted, and whoever does not is told', async () => {
+    const { url, token } = await serve()
+    const plain = url.replace('https:', 'http:')
+    const tried = [await dits(['clone', `${plain}/studio/film`]), await dits(['login', plain, '--token', '-'], `${token}\n`)]
+    for (const { exitCode, stderr } of tried) expect([exitCode, stderr]).toEqual([4, expect.stringContaining(`write ${url}`)])
   })
 
   it('starts again with the same data, certificate and tokens, and makes no second administrator', async () => {
@@ -218,8 +246,21 @@ describe('people at a dits serve', () => {
     await ada('-C', 'film', 'commit', '--allow-empty', '-m', 'first')
     await ada('-C', 'film', 'remote', 'add', 'origin', `${server.url}/studio/film`)
     expect((await ada('-C', 'film', 'push', 'origin', 'main')).exitCode).toBe(0)
+    // A branch that is not there is found out before anything is asked for that travels.
+    const transfers = async () => (await get(server.metrics)).text.split('\n').filter((line) => /^dits_request_seconds_count\{request="(?!refs")/.test(line))
+    const before = await transfers()
+    expect((await bob('clone', '-b', 'mian', `${server.url}/studio/film`)).stderr).toContain("has no branch 'mian'")
+    expect([await transfers(), existsSync(join(folder, 'bob/film'))]).toEqual([before, false])
     expect((await bob('clone', `${server.url}/studio/film`)).exitCode).toBe(0)
+    expect(await transfers()).not.toEqual(before)
     expect((await bob('-C', 'film', 'log', '--oneline')).stdout).toMatch(/first\n$/)
+    expect(await ada('-C', 'film', 'push', 'origin', 'main:edit')).toMatchObject({ exitCode: 0 })
+    const kept = await ada('-C', 'film', 'push', '--delete', 'origin', 'main')
+    expect([kept.exitCode, kept.stderr]).toEqual([2, expect.stringMatching(/'main' is the branch of 'studio\/film' that clones start on[^]*dits server repo branch studio\/film BRANCH/)])
+    expect((await dits(['server', 'repo', 'branch', 'studio/film', 'edit', '--data', data()])).stdout).toBe("Clones of 'studio/film' start on 'edit'\n")
+    expect(await ada('-C', 'film', 'push', '--delete', 'origin', 'main')).toMatchObject({ exitCode: 0 })
+    expect((await bob('clone', '--json', `${server.url}/studio/film`, 'later')).stdout).toContain('"branch":"edit"')
+    expect(await ada('-C', 'film', 'push', 'origin', 'main')).toMatchObject({ exitCode: 0 })
     await bob('-C', 'film', 'commit', '--allow-empty', '-m', 'second')
     const refused = await bob('-C', 'film', 'push', 'origin', 'main')
     expect([refused.exitCode, refused.stderr]).toEqual([2, expect.stringContaining("you may read 'studio/film' but not change it")])

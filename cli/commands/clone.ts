@@ -1,15 +1,15 @@
 import { mkdir, readdir, rm, rmdir } from 'node:fs/promises'
-import { basename, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { readCurrentHead, shortRefName } from '../../core/changing/head.ts'
 import { resetTo } from '../../core/changing/reset.ts'
 import { DitsError, hasCode, isErrno } from '../../core/errors.ts'
 import { formatFilter, parseFilter } from '../../core/ghosts/filter.ts'
 import type { Id } from '../../core/objects/id.ts'
+import { checkRefName, type Head } from '../../core/refs/refs.ts'
 import { trackingName } from '../../core/refs/upstream.ts'
 import { closeRepo, findRepoRoot, initRepo, openRepo, type Repo } from '../../core/repo.ts'
-import type { Head } from '../../core/refs/refs.ts'
 import type { FetchRemoteOptions } from '../../protocol/fetch-remote.ts'
-import { addRemote, findRemote, setUpstream, type Remote } from '../../protocol/remotes.ts'
+import { addRemote, checkRemoteName, findRemote, setUpstream, type Remote } from '../../protocol/remotes.ts'
 import { linkPacksOf } from '../../protocol/link-packs.ts'
 import { UsageError } from '../arguments.ts'
 import type { Command } from '../command.ts'
@@ -64,21 +64,26 @@ With --json: {root, branch, head, objects, bytesReceived, bytesSent, rounds, wri
 
   async run(context, args) {
     const depth = readDepth(args.depth)
+    checkRemoteName(args.origin)
+    if (args.branch !== undefined) checkRefName(`refs/heads/${args.branch}`)
     const root = resolve(context.cwd, args.directory ?? defaultDirectory(context, args.url))
     checkSource(parseRemoteUrl(args.url, context.cwd), root)
     const traffic: ContentTraffic = { objects: 0, sessions: [] }
-    const { repo, remote, isNew } = await prepare(context, root, traffic, { ...args, url: normalAddress(context, args.url), filter: readFilter(args.filter) })
+    const wanted = { ...args, url: normalAddress(context, args.url), filter: readFilter(args.filter) }
+    const { repo, remote, isNew, madeFolder } = await prepare(context, root, traffic, wanted)
     try {
       const address = parseRemoteUrl(remote.url, context.cwd)
       if (args.reference !== undefined) await linkPacksOf(repo, resolve(context.cwd, args.reference))
       if (address.kind === 'path' && args.filter === undefined && depth === undefined) await linkPacksOf(repo, address.folder)
-      const fetched = await fetch(context, repo, remote, args)
+      const fetched = await fetchWanted(context, repo, remote, args)
       const done = await goToBranch(repo, remote, fetched, args)
       await finishClone(repo)
       show(context, repo, withTraffic(fetched, traffic), done)
     } catch (error) {
-      // What arrived stays, for the same command to go on with; where nothing did, nothing is left.
-      if (isNew && repo.objects.packs.names.length === 0) await removeNew(root)
+      // What arrived stays, for the same command to go on with; where nothing did, or that command cannot succeed, nothing is left.
+      const isWrong = hasCode(error, 'unknown-branch')
+      if (isNew && (isWrong || repo.objects.packs.names.length === 0)) await removeNew(root, madeFolder)
+      else if (isWrong) await beginClone(repo, wanted.url, { ...wanted, branch: undefined })
       throw error
     } finally {
       await closeRepo(repo)
@@ -101,10 +106,19 @@ function checkSource(address: RemoteAddress, root: string): void {
   if (address.folder === root) throw new DitsError('folder-not-empty', `'${root}' is what is to be cloned`, { hint: 'name another folder: dits clone URL DIRECTORY' })
 }
 
+interface Prepared {
+  repo: Repo
+  remote: Remote
+  /** No earlier clone began it. */
+  isNew: boolean
+  /** The outermost folder that had to be made for it. */
+  madeFolder: string | undefined
+}
+
 /** A new repository with its remote; or the one that an earlier clone of the same began. */
-async function prepare(context: Context, root: string, traffic: ContentTraffic, wanted: CloneArguments): Promise<{ repo: Repo; remote: Remote; isNew: boolean }> {
+async function prepare(context: Context, root: string, traffic: ContentTraffic, wanted: CloneArguments): Promise<Prepared> {
   const env = await describeWorld(context)
-  await mkdir(root, { recursive: true })
+  const madeFolder = await mkdir(root, { recursive: true })
   const held = await readdir(root)
   const again = held.includes('.dits') ? await reopen(root, wanted, env) : undefined
   if (!again && held.length > 0) throw new DitsError('folder-not-empty', `'${root}' is not empty`, { hint: 'name another folder: dits clone URL DIRECTORY' })
@@ -115,7 +129,7 @@ async function prepare(context: Context, root: string, traffic: ContentTraffic, 
   if (!known) await addRemote(made, { name: wanted.origin, url: wanted.url, filter: wanted.filter })
   await closeRepo(made)
   const repo = await withRemoteContent(context, (withContent) => openRepo(root, withContent), traffic)
-  return { repo, remote: findRemote(repo.config, wanted.origin)!, isNew: !again }
+  return { repo, remote: findRemote(repo.config, wanted.origin)!, isNew: !again, madeFolder }
 }
 
 /** A repository in which a clone of the same remote was begun and nothing was done since; otherwise throws `folder-not-empty`. */
@@ -145,11 +159,12 @@ function readDepth(depth: number | undefined): number | undefined {
 }
 
 /** With --depth, whether a name is a tag's is known too late: then the advice is to do without. */
-async function fetch(context: Context, repo: Repo, remote: Remote, args: CloneArguments): Promise<Fetched> {
+async function fetchWanted(context: Context, repo: Repo, remote: Remote, args: CloneArguments): Promise<Fetched> {
+  const { depth, branch } = args
   try {
-    return await fetchFrom(context, repo, remote, { depth: args.depth, branches: branchesToFetch(args) })
+    return await fetchFrom(context, repo, remote, { depth, branches: branchesToFetch(args), ...(branch !== undefined && { needed: [`refs/heads/${branch}`, `refs/tags/${branch}`] }) })
   } catch (error) {
-    if (args.depth === undefined || args.branch === undefined || !hasCode(error, 'unknown-branch')) throw error
+    if (depth === undefined || branch === undefined || !hasCode(error, 'unknown-branch')) throw error
     throw new DitsError(error.code, error.message, { hint: `${error.hint}; for a tag, leave out --depth`, cause: error.cause })
   }
 }
@@ -160,10 +175,12 @@ function branchesToFetch({ depth, branch }: CloneArguments): FetchRemoteOptions[
   return branch === undefined ? 'head' : [`refs/heads/${branch}`]
 }
 
-async function removeNew(root: string): Promise<void> {
+/** Takes a repository away again, and the folders from `madeFolder` down to it, as long as nothing else is in them. */
+async function removeNew(root: string, madeFolder: string | undefined): Promise<void> {
   await rm(join(root, '.dits'), { recursive: true, force: true })
+  if (madeFolder === undefined) return
   try {
-    await rmdir(root)
+    for (let folder = root; folder.length >= madeFolder.length; folder = dirname(folder)) await rmdir(folder)
   } catch (error) {
     if (!isErrno(error, 'ENOTEMPTY', 'EBUSY', 'EINVAL')) throw error
   }
@@ -185,10 +202,6 @@ async function goToBranch(repo: Repo, remote: Remote, fetched: Fetched, args: Cl
   if (!tip && args.branch !== undefined && fetched.refs.some(({ name }) => name === tag)) {
     const id = await findCommit(repo, tag)
     return placeFiles(repo, { id }, id, args.checkout)
-  }
-  if (!tip && args.branch !== undefined) {
-    const names = fetched.refs.filter(({ remoteName }) => remoteName.startsWith('refs/heads/')).map(({ remoteName }) => shortRefName(remoteName))
-    throw new DitsError('unknown-branch', `there is no branch '${args.branch}' there`, { hint: names.length > 0 ? `its branches are: ${names.slice(0, 20).join(', ')}` : 'it has no branches yet' })
   }
   await setUpstream(repo, branch, { remote: remote.name, branch })
   return placeFiles(repo, { branch }, tip, args.checkout)

@@ -1,10 +1,11 @@
 import { UsageError } from '../arguments.ts'
 import { askSecret, readFirstLine } from '../ask-secret.ts'
+import { askYes } from '../ask-yes.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { keepToken } from '../credentials.ts'
 import { isLoopback } from '../listen-address.ts'
-import { forgetServer, pinServer } from '../known-servers.ts'
+import { certificateCheck, forgetServer, readFingerprint } from '../known-servers.ts'
 import { serverOrigin } from '../server-url.ts'
 
 interface LoginArguments {
@@ -24,9 +25,11 @@ export const command: Command<LoginArguments> = {
 it in ~/.config/dits/credentials, where only you can read it. DITS_TOKEN, where it is set,
 goes before it.
 
-A server's own certificate is remembered when it is first seen, and the server must show
-the same one from then on. To be sure at the first time, give the fingerprint that
-'dits serve' printed. With --json: {server, user, role, repository}.`,
+A server's own certificate is shown when it is first seen, and you are asked whether it is
+the one that 'dits serve' printed, before the token is asked for or sent; from then on the
+server must show the same one. Without a terminal nobody can be asked: what is first seen
+is remembered, with a warning. Give --fingerprint there; then nothing else is accepted.
+With --json: {server, user, role, repository}.`,
   examples: [['login https://dits.example.org:3487', 'asks for the token and keeps it']],
   options: (yargs) =>
     yargs
@@ -37,17 +40,29 @@ the same one from then on. To be sure at the first time, give the fingerprint th
 
   async run(context, args) {
     const origin = serverOrigin(args.url)
-    if (args['forget-fingerprint']) await forgetServer(context, origin)
-    if (args.fingerprint !== undefined) await pinServer(context, origin, args.fingerprint)
+    const isTerminal = process.stdin.isTTY === true
+    if (args.token === undefined && !isTerminal) throw new UsageError('there is no terminal to ask for the token at', 'pipe it in with: --token -')
     const { protocol, hostname } = new URL(origin)
+    const named = args.fingerprint === undefined ? undefined : readFingerprint(args.fingerprint)
+    if (named !== undefined && protocol === 'http:') throw new UsageError(`'${origin}' is not encrypted, so it shows no certificate`, 'leave --fingerprint out, or write https://')
+    if (args['forget-fingerprint']) await forgetServer(context, origin)
     if (protocol === 'http:' && !isLoopback(hostname)) context.warn(`what you send to '${origin}', your token too, is not encrypted`)
+    const { meetServer, whoAmI } = await import('../ask-server.ts')
+    const mayRemember = isTerminal ? (fingerprint: string) => askAboutServer(context, origin, fingerprint) : undefined
+    await meetServer(context, origin, certificateCheck(context, origin, { named, mayRemember }))
     const token = await readToken(context, args.token, origin)
-    const { whoAmI } = await import('../ask-server.ts')
-    const { user, role, repository } = await whoAmI(context, origin, token)
+    // What was not there a moment ago is not met for the first time now.
+    const { user, role, repository } = await whoAmI(context, origin, token, certificateCheck(context, origin, { mayRemember: async () => false }))
     await keepToken(context, origin, token)
     if (context.json) return context.stdout.json({ server: origin, user, role: role ?? null, repository: repository ?? null })
     if (!context.quiet) context.stdout.line(`Logged in to ${origin} as '${user}'${repository === undefined ? '' : `, for '${repository}' only`}`)
   },
+}
+
+async function askAboutServer(context: Context, origin: string, fingerprint: string): Promise<boolean> {
+  context.stderr.line(`'${origin}' shows a certificate that no authority vouches for:`)
+  context.stderr.line(`  SHA-256 ${fingerprint}`)
+  return askYes(context, "Is that what 'dits serve' printed there?")
 }
 
 async function readToken(context: Context, given: string | undefined, origin: string): Promise<string> {

@@ -44,7 +44,8 @@ It makes a certificate of its own, whose fingerprint it prints and clients remem
 first use; --cert and --key give another. The log goes to standard error. At SIGTERM or
 SIGINT it takes nothing new, finishes what runs, and ends with 0; a second one ends it at
 once. With --stdio it serves the repository of one folder, once, over standard input and
-output: that is what ssh:// addresses start at the far end. With --json: a line {url, fingerprint, metrics, user, token} when it listens.`,
+output: that is what ssh:// addresses start at the far end. With --json: a line
+{url, fingerprint, metrics, user, token} when it listens.`,
   examples: [
     ['serve --data /srv/dits --listen 0.0.0.0:3487', 'serves a team'],
     ['serve --data s3://media/dits --tls-folder /etc/dits', 'keeps everything in a bucket; several may share it'],

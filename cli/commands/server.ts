@@ -8,7 +8,8 @@ import { checkRepositories } from '../check-server.ts'
 import type { Command } from '../command.ts'
 import type { Context } from '../context.ts'
 import { collectRepositories } from '../collect-server.ts'
-import { formatAge, formatAmount, formatDate, formatTable } from '../format.ts'
+import { formatEnd } from '../format-end.ts'
+import { formatAge, formatAmount, formatTable } from '../format.ts'
 import { parseDuration } from '../parse-duration.ts'
 import { dataOption, serverClock, serverDataOf } from '../server-data.ts'
 
@@ -51,6 +52,7 @@ const actions: Readonly<Record<string, Action>> = {
   'token revoke': { takes: ['ID'], run: revokeToken },
   'repo create': { takes: ['NAME'], run: createRepository },
   'repo list': { takes: [], run: listRepositories },
+  'repo branch': { takes: ['NAME', 'BRANCH'], run: setBranch },
   'repo grant': { takes: ['NAME', 'USER', 'ROLE'], run: grant },
   'repo revoke': { takes: ['NAME', 'USER'], run: revoke },
   'repo remove': { takes: ['NAME'], run: removeRepository },
@@ -67,16 +69,21 @@ export const command: Command<ServerArguments> = {
     'server user add NAME [--role ROLE] | role NAME ROLE|none | remove NAME | list',
     'server token create USER [--repo NAME] [--role ROLE] [--expires 90d] [--name LABEL]',
     'server token list [USER] | revoke ID',
-    'server repo create NAME | list | grant NAME USER ROLE | revoke NAME USER',
+    'server repo create NAME [--branch BRANCH] | list | grant NAME USER ROLE | revoke NAME USER',
+    'server repo branch NAME BRANCH',
     'server repo remove NAME [--force] | restore NAME',
     'server fsck [REPOSITORY…] [--full]',
     'server gc [REPOSITORY…] [--grace 14d] [--dry-run]',
   ],
   positionals: '[words..]',
   description: `Works on the data of 'dits serve', also while it runs; what it changes counts within
-seconds. Roles are read, write and admin. A user's role counts in all repositories, a
-grant in one; a token allows what its user may do, or less: with --repo in one repository
-only, with --role no more than that. A token is shown once, when it is made.
+seconds. Those lie where --data says, or else the variable DITS_SERVER_DATA.
+
+Roles are read, write and admin. A user's role counts in all repositories, a grant in one;
+a token allows what its user may do, or less: with --repo in one repository only, with
+--role no more than that. A token is shown once, when it is made.
+
+'repo branch' says on which branch clones start. Nobody can delete that branch.
 
 'repo remove' puts a repository away, so that nobody can open it, and 'repo restore' brings
 it back; with --force it is deleted with all that is in it, for ever.
@@ -91,13 +98,15 @@ off longer ago than that has to send everything again.
 
 With --json: a line for each user {name, role, tokens}, token {id, user, name, repository,
 role, createdMs, expiresMs; token when it is made}, repository {name, removed, grants:
-[{user, role}]}, collected repository {name, packsBefore, packsAfter, objectsRemoved,
+[{user, role}]}, its default branch
+{name, branch}, collected repository {name, packsBefore, packsAfter, objectsRemoved,
 bytesBefore, bytesAfter, dryRun} or {name, error: {code, message, hint}},
 checked repository {name, packs, objects, bytes, ghosts, problems} as of dits fsck.`,
   examples: [
     ['server user add ada --role write', 'a user who may push to every repository'],
     ['server token create ada --expires 90d', 'prints a token for her'],
     ['server repo grant studio/film bob read', 'lets bob read one repository'],
+    ['server repo branch studio/film grading', 'new clones start on the branch grading'],
     ['server gc --dry-run', 'says what could be removed'],
   ],
   options: (yargs) =>
@@ -106,7 +115,7 @@ checked repository {name, packs, objects, bytes, ghosts, problems} as of dits fs
       .option('data', dataOption)
       .option('role', { type: 'string', choices: ['read', 'write', 'admin'], describe: 'user add: in all repositories; token create: at most' })
       .option('repo', { type: 'string', describe: 'token create: for this repository only' })
-      .option('expires', { type: 'string', describe: 'token create: how long it is good, such as 90d (default: for ever)' })
+      .option('expires', { type: 'string', describe: 'token create: how long it is good, such as 12h or 90d (default: for ever)' })
       .option('name', { type: 'string', describe: 'token create: what it is for' })
       .option('branch', { type: 'string', default: 'main', describe: 'repo create: the branch that a clone starts on' })
       .option('full', { type: 'boolean', default: false, describe: 'fsck: read and verify everything' })
@@ -204,7 +213,7 @@ async function listTokens({ context, administration, words: [user] }: Call): Pro
     if (context.json) context.stdout.json(tokenToJson(token))
     const { id, label, repository, role, createdMs, expiresMs } = token
     const limits = [repository === undefined ? '' : `only ${repository}`, role === undefined ? '' : `at most ${role}`].filter(Boolean).join(', ')
-    const end = expiresMs === undefined ? '' : expiresMs <= nowMs ? 'expired' : `expires on ${formatDate(expiresMs, context.environment.zoneMinutes(expiresMs), 'short')}`
+    const end = expiresMs === undefined ? '' : formatEnd(expiresMs, nowMs, context.environment.zoneMinutes(expiresMs))
     rows.push([id, token.user, label ?? '-', `made ${formatAge(createdMs, nowMs)}`, [limits, end].filter(Boolean).join('; ')])
   }
   showTable(context, rows)
@@ -230,6 +239,12 @@ async function listRepositories({ context, administration }: Call): Promise<void
     rows.push([record.name, record.removedMs === undefined ? grants : `put away ${formatAge(record.removedMs, context.environment.now())}`])
   }
   showTable(context, rows)
+}
+
+async function setBranch({ context, administration, words: [name = '', branch = ''] }: Call): Promise<void> {
+  await administration.repositories.setBranch(name, branch)
+  if (context.json) return context.stdout.json({ name, branch })
+  say(context, `Clones of '${name}' start on '${branch}'`)
 }
 
 async function grant({ context, administration, words: [name = '', userName = '', word = ''] }: Call): Promise<void> {

@@ -36,8 +36,8 @@ export const command: Command<ShowArguments> = {
   positionals: '[objects..]',
   description: `A commit is shown with what it changed against its first parent, and how much of that was
 new content; a tag with what it names; a folder with what is in it; a file with its size,
-its hash (as b3sum prints it), how it is stored, and which commit changed it last. After --, paths say which
-of a commit's changes are shown.
+its hash (as b3sum prints it), how it is stored, and which commit changed it last. After --,
+paths say which of a commit's changes are shown.
 
 With --json: a line an object, with {type: commit|tag|tree|file}: a commit as in 'dits help
 log' with {changes, totals}; a tag {id, name, target, tagger, message}; a tree {id, entries:
