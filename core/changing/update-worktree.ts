@@ -3,8 +3,10 @@ import { parentPath, pathToText, type BytePath } from '../bytes.ts'
 import type { CheckoutJob } from '../checkout/file-writer.ts'
 import { writeFiles } from '../checkout/write-files.ts'
 import { DitsError } from '../errors.ts'
+import { isPartial } from '../ghosts/partial.ts'
 import { planContent } from '../ghosts/plan-content.ts'
 import type { Id } from '../objects/id.ts'
+import { diffTrees } from '../objects/tree-walk.ts'
 import { entryAtPath } from '../objects/tree.ts'
 import type { Repo } from '../repo.ts'
 import { saveFiles } from '../staging/store-files.ts'
@@ -32,6 +34,11 @@ export interface UpdateOptions {
   hint?: string | undefined
   /** Paths to write even where both trees have the same, because the disk holds something else. */
   also?: ReadonlySet<BytePath>
+  /**
+   * The tree that becomes staged, where that is not the target. What it has
+   * otherwise comes with its content, for a ghost is known by what is staged.
+   */
+  staged?: Id | undefined
   /**
    * Called before the first file is touched, with the tree of uncommitted files
    * that are replaced or removed, and how many paths change on disk.
@@ -75,7 +82,8 @@ export async function updateWorktree(repo: Repo, index: Index | undefined, targe
   const precious = steps.filter((step) => step.precious)
   const refused = options.policy === 'save' ? [] : precious.filter(({ before }) => options.policy === 'refuse' || !before)
   if (refused.length > 0) throw wouldOverwrite(refused.map((step) => step.path), options.hint)
-  const jobs = await planContent(repo, steps.filter(isWritten).map((step) => ({ job: jobOf(step), wasHydrated: isHydrated(step) })))
+  const unstaged = await pathsUnstaged(repo, target, options.staged)
+  const jobs = await planContent(repo, steps.filter(isWritten).map((step) => ({ job: jobOf(step), needsContent: isHydrated(step) || unstaged.has(step.path) })))
   const saved = await saveFiles(repo, precious.map((step) => step.path))
   await options.begin?.(saved, steps.length)
   const placer = new Placer(repo.root, { foldsCase })
@@ -93,6 +101,14 @@ export async function updateWorktree(repo: Repo, index: Index | undefined, targe
   const ghosts = jobs.filter(({ isGhost }) => isGhost).length
   const writtenMs = ghosts > 0 ? await readLaterClock(repo.folder) : readDiskClock(repo.folder)
   return { index: patchStats(made, placed, writtenMs), written: jobs.length - ghosts, ghosts, removed, saved }
+}
+
+/** Files of a partial repository that are to be on disk otherwise than they are staged. */
+async function pathsUnstaged(repo: Repo, target: Id, staged: Id | undefined): Promise<Set<BytePath>> {
+  const paths = new Set<BytePath>()
+  if (staged === undefined || staged === target || !isPartial(repo)) return paths
+  for await (const { path } of diffTrees(repo.objects, staged, target)) paths.add(path)
+  return paths
 }
 
 /** Removes what the target does not have, and what stands where it has something of another kind; the deepest first. */
