@@ -15,10 +15,11 @@ import { detectFoldsCase, readDiskClock, readLaterClock } from '../worktree/disk
 import type { FileStat } from '../worktree/file-stat.ts'
 import { decodeIndex, type Index } from '../worktree/index-file.ts'
 import { indexFromTree } from '../worktree/index-tree.ts'
-import { Placer } from '../worktree/place.ts'
+import { Placer, removeLeftovers } from '../worktree/place.ts'
 import { createStandingCheck } from '../worktree/standing-folder.ts'
 import { StatPatch } from '../worktree/stat-patch.ts'
 import { isToBeRemoved, planUpdate, type Step } from './plan-update.ts'
+import { findUnfinished } from './unfinished.ts'
 
 /**
  * What to do where a file that must be written or removed holds work that is
@@ -71,7 +72,7 @@ const removalsPerTurn = 256
  * tree of it, to record the operation that keeps it; then what has to go is
  * removed, and each file is replaced by a rename. After a crash the old index
  * still stands, and the same command can be run again: what is in place already
- * is recognised by its content.
+ * is recognised by its content, and what was being written is removed.
  *
  * Throws `would-overwrite` naming the files where the policy refuses, and
  * `content-unavailable`, and what saving throws; nothing was changed then.
@@ -85,7 +86,9 @@ export async function updateWorktree(repo: Repo, index: Index | undefined, targe
   const unstaged = await pathsUnstaged(repo, target, options.staged)
   const jobs = await planContent(repo, steps.filter(isWritten).map((step) => ({ job: jobOf(step), needsContent: isHydrated(step) || unstaged.has(step.path) })))
   const saved = await saveFiles(repo, precious.map((step) => step.path))
+  const unfinished = await findUnfinished(repo)
   await options.begin?.(saved, steps.length)
+  if (unfinished) removeLeftovers(repo.root)
   const placer = new Placer(repo.root, { foldsCase })
   const isStoodIn = createStandingCheck(repo)
   const removed = await removeOld(repo, steps, placer, isStoodIn)

@@ -13,6 +13,7 @@ import { readIndex } from '../staging/stage.ts'
 import { checkUnchanged } from '../worktree/content-hash.ts'
 import { decodeIndex, type Index } from '../worktree/index-file.ts'
 import { indexFromTree } from '../worktree/index-tree.ts'
+import { removeLeftovers } from '../worktree/place.ts'
 import { planBeside } from './beside-files.ts'
 import { clearMergeState, readMergeState, writeMergeState, type ConflictSide, type MergeCommand, type MergeState, type OpenConflict } from './merge-state.ts'
 import { interrupted } from './refuse.ts'
@@ -101,6 +102,7 @@ export async function resumeInterrupted(repo: Repo, command: MergeCommand, reque
   if (state.command !== command || state.request.join() !== request.join()) throw interrupted(state)
   if (current.id !== state.from.head) await moveBack(repo, current, state.from.head)
   const index = await readIndex(repo)
+  removeLeftovers(repo.root)
   return putInPlace(repo, { current: await readCurrentHead(repo), index }, state)
 }
 
