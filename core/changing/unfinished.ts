@@ -14,7 +14,8 @@ export async function findUnfinished(repo: Repo): Promise<Operation | undefined>
   const last = await readLast(repo)
   if (!last?.worktree || last.undoes !== undefined) return undefined
   const { head, staged } = last
-  if (staged.before !== staged.after && (await readIndex(repo))?.tree === staged.before) return last
+  // An index that is not there, as before a first checkout, may also have been lost since.
+  if (staged.before !== undefined && staged.before !== staged.after && (await readIndex(repo))?.tree === staged.before) return last
   const before = JSON.stringify(head.before)
   if (before === JSON.stringify(head.after)) return undefined
   return before === JSON.stringify(await repo.refs.readHead()) ? last : undefined
