@@ -92,6 +92,10 @@ export class Difference {
    * been asked about before: so commits are asked about after their parents.
    */
   async *ofTree(tree: Id, parents: readonly Commit[]): AsyncGenerator<Needed> {
+    yield* singly(this.#ofTree(tree, parents))
+  }
+
+  async *#ofTree(tree: Id, parents: readonly Commit[]): AsyncGenerator<Found> {
     const [first, second] = parents
     this.#walk = this.#isByPath ? new WalkLimit() : undefined
     if (!first) yield* this.#expand(rootItem(tree), new Map())
@@ -101,16 +105,16 @@ export class Difference {
   }
 
   /** What is new beside the first parent and beside the second. */
-  async *#besideBoth(tree: Id, first: Id, second: Id): AsyncGenerator<Needed> {
+  async *#besideBoth(tree: Id, first: Id, second: Id): AsyncGenerator<Found> {
     const beside = new Set<Id>()
-    for await (const { id } of new Difference(this.#objects, this.#options).#between(second, tree)) {
+    for await (const { id } of singly(new Difference(this.#objects, this.#options).#between(second, tree))) {
       beside.add(id)
       if (beside.size > mergedIdsMax) return yield* this.#between(first, tree)
     }
-    for await (const needed of this.#between(first, tree)) if (beside.has(needed.id)) yield needed
+    for await (const needed of singly(this.#between(first, tree))) if (beside.has(needed.id)) yield needed
   }
 
-  async *#between(before: Id, after: Id): AsyncGenerator<Needed> {
+  async *#between(before: Id, after: Id): AsyncGenerator<Found> {
     const changes: Changes = { added: [], gone: new Map(), folders: [] }
     yield* this.#folder(rootItem(after), before, changes)
     for (let next = changes.folders.pop(); next; next = changes.folders.pop()) yield* this.#folder(next.item, next.before, changes)
@@ -118,7 +122,7 @@ export class Difference {
   }
 
   /** What was added to a tree, but for what was taken away elsewhere in it, and forgets both. */
-  async *#added(changes: Changes): AsyncGenerator<Needed> {
+  async *#added(changes: Changes): AsyncGenerator<Found> {
     const { added } = changes
     const gone: Known = this.#isByPath ? new Map() : changes.gone
     changes.added = []
@@ -129,7 +133,7 @@ export class Difference {
   }
 
   /** Compares one folder with its version before. */
-  async *#folder(item: Item, before: Id, changes: Changes): AsyncGenerator<Needed> {
+  async *#folder(item: Item, before: Id, changes: Changes): AsyncGenerator<Found> {
     if (item.id === before) return
     this.#options.signal?.throwIfAborted()
     const { needed, isNew } = await this.#look('tree', item.id)
@@ -152,7 +156,7 @@ export class Difference {
   }
 
   /** What became of a name: a file is compared now, a folder later; what was added waits for what is taken away elsewhere. */
-  async *#change(folder: Item, { before, after }: EntryChange, changes: Changes): AsyncGenerator<Needed> {
+  async *#change(folder: Item, { before, after }: EntryChange, changes: Changes): AsyncGenerator<Found> {
     if (before) changes.gone.set(before.id, saidOfEntry(before))
     if (!after || (before?.id === after.id && before.content === after.content)) return
     const item = itemOf(folder, after)
@@ -163,7 +167,7 @@ export class Difference {
   }
 
   /** Compares a file that has a manifest with its version before. */
-  async *#file(item: Item, before: Id): AsyncGenerator<Needed> {
+  async *#file(item: Item, before: Id): AsyncGenerator<Found> {
     if (!this.#wants(item)) return
     const { needed, isNew } = await this.#look('manifest', item.id)
     if (isNew) yield needed
@@ -176,7 +180,8 @@ export class Difference {
       const { root: rootBefore } = decodeManifest(await this.#objects.read('manifest', before))
       for await (const { side, chunk } of diffChunkLists(this.#objects, rootBefore, root, reader)) {
         yield* this.#drain('list', nodes)
-        if (side === 'b') yield* this.#chunk(chunk.id, chunk.length)
+        const needed = side === 'b' ? await this.#chunk(chunk.id, chunk.length) : undefined
+        if (needed) yield needed
       }
       yield* this.#drain('list', nodes)
     } catch (error) {
@@ -187,11 +192,15 @@ export class Difference {
   }
 
   /** Everything of one object, but for what is in `known`. */
-  async *#expand(item: Item, known: Known): AsyncGenerator<Needed> {
+  async *#expand(item: Item, known: Known): AsyncGenerator<Found> {
     this.#options.signal?.throwIfAborted()
     if (!this.#wants(item)) return
     if (await this.#said.agrees(known.get(item.id), item.id, item)) return
-    if (item.kind === 'chunk') return yield* this.#chunk(item.id, item.size)
+    if (item.kind === 'chunk') {
+      const needed = await this.#chunk(item.id, item.size)
+      if (needed) yield needed
+      return
+    }
     const { needed, isNew } = await this.#look(item.kind, item.id)
     if (isNew) yield needed
     if (!needed.located) return
@@ -203,7 +212,7 @@ export class Difference {
     }
   }
 
-  async *#tree(item: Item, known: Known): AsyncGenerator<Needed> {
+  async *#tree(item: Item, known: Known): AsyncGenerator<Found> {
     if (item.depth > limits.treeDepthMax) throw tooDeep(item.path)
     const node = decodeTreeNode(await this.#objects.read('tree', item.id))
     let { after } = item
@@ -215,12 +224,15 @@ export class Difference {
   }
 
   /** What a node of a chunk list names. */
-  async *#list(node: ListNode, known: Known): AsyncGenerator<Needed> {
+  async *#list(node: ListNode, known: Known): AsyncGenerator<Found> {
+    const chunks: Needed[] = []
     for (let i = 0; i < node.rows; i++) {
       const { id, said } = saidOfRow(node, i)
-      if (await this.#said.agrees(known.get(id), id, said)) continue
+      const before = known.get(id)
+      if (before && (await this.#said.agrees(before, id, said))) continue
       if (said.kind === 'chunk') {
-        yield* this.#chunk(id, said.size)
+        const needed = await this.#chunk(id, said.size)
+        if (needed) chunks.push(needed)
         continue
       }
       const { needed, isNew } = await this.#look('list', id)
@@ -229,12 +241,14 @@ export class Difference {
       await this.#said.check(id, said)
       if (await this.#enter(id)) yield* this.#list(decodeListNode(await this.#objects.read('list', id)), known)
     }
+    if (chunks.length > 0) yield chunks
   }
 
-  async *#chunk(id: Id, size: number | undefined): AsyncGenerator<Needed> {
+  /** A chunk, where it is met for the first time. */
+  async #chunk(id: Id, size: number | undefined): Promise<Needed | undefined> {
     const { needed, isNew } = await this.#look('chunk', id)
     if (needed.located && size !== undefined && needed.located.raw !== size) throw new DitsError('object-damaged', `chunk '${id}' is not of the size that is said of it`)
-    if (isNew) yield needed
+    return isNew ? needed : undefined
   }
 
   #wants({ kind, path, size }: Item): boolean {
@@ -291,6 +305,19 @@ export class Difference {
     const isNew = located ? this.#given.add(located) : !this.#missing.has(id)
     if (!located) this.#missing.add(id)
     return { needed: { kind, id, located }, isNew }
+  }
+}
+
+/**
+ * What is found within: of a list all chunks at once, because a generator in
+ * others passes on each thing by way of all of them.
+ */
+type Found = Needed | Needed[]
+
+async function* singly(all: AsyncIterable<Found>): AsyncGenerator<Needed> {
+  for await (const found of all) {
+    if (Array.isArray(found)) yield* found
+    else yield found
   }
 }
 
