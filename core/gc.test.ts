@@ -46,6 +46,14 @@ function hasPack(repo: Repo, pack: string): boolean {
 }
 
 describe('garbage', () => {
+  it('is also what killed commands were writing into the working tree, whatever its age', async () => {
+    const test = await TestRepo.create()
+    await test.commit({ 'a/b': 'b' })
+    test.write({ '.dits-tmp-1': 'half', 'a/.dits-tmp-2': 'half', 'nested/.dits/x': 'x', 'nested/.dits-tmp-3': 'another repository\'s' })
+    await collectGarbage(test.repo, { graceMs: 14 * dayMs, undoMs: 90 * dayMs })
+    expect(Object.keys(test.disk()).sort()).toEqual(['a/b', 'nested/.dits-tmp-3', 'nested/.dits/x'])
+  })
+
   it('stays while it is young, and goes after its grace', async () => {
     const test = await TestRepo.create({ now: () => Date.now() })
     await test.commit({ 'a.txt': 'kept' })

@@ -3,6 +3,7 @@ import { isPartial } from './ghosts/partial.ts'
 import { newSessionName, withLock, type Repo } from './repo.ts'
 import { findRoots } from './roots.ts'
 import { withTransfer } from './transfer-lock.ts'
+import { removeLeftovers } from './worktree/place.ts'
 
 /** What a collection did. */
 export interface GcReport extends SweepReport {
@@ -21,7 +22,8 @@ export interface GcOptions {
 const dayMs = 24 * 60 * 60 * 1000
 
 /**
- * Removes what nothing refers to any more and puts small packs together.
+ * Removes what nothing refers to any more and puts small packs together; and
+ * removes temporary files of killed checkouts from the working tree.
  *
  * It runs under the repository's locks, so no other command and no transfer is
  * between storing an object and referring to it. Throws `transfer-running`, and
@@ -48,6 +50,8 @@ async function collect(repo: Repo, { graceMs, undoMs }: GcOptions): Promise<GcRe
   // but for a partial repository, into which whoever reads brings content without a lock: a pack may be about to get its index.
   const unfinishedGraceMs = isPartial(repo) ? Math.max(graceMs, dayMs) : graceMs
   await removeOrphans(repo, { graceMs: unfinishedGraceMs, nowMs })
+  // What checkouts write into the working tree they write under this lock.
+  removeLeftovers(repo.root)
   await repo.store.sweepTemporary(nowMs + Math.max(0, dayMs - unfinishedGraceMs))
   await repo.objects.packs.refresh()
   await repo.objects.packs.tidyLookups()

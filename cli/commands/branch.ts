@@ -30,7 +30,8 @@ export const command: Command<BranchArguments> = {
   usage: ['branch [-v] [-r|-a] [--list [PATTERN...]]', 'branch NAME [START]', 'branch -m [OLD] NEW', 'branch -d|-D NAME...'],
   positionals: '[names..]',
   description: `Without names, lists branches; '*' is the one that you are on. A deleted branch comes
-back with 'dits undo'. With -v, what each stands at and follows. With --json: a line a branch {name, id, current}.`,
+back with 'dits undo'. With -v, what each stands at and follows.
+With --json: a line a branch {name, id, current}.`,
   options: (yargs) =>
     yargs
       .positional('names', { type: 'string', array: true, describe: 'the branch, and where it starts' })

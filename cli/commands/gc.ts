@@ -20,7 +20,8 @@ export const command: Command<GcArguments> = {
   usage: ['gc [--grace=DAYS] [--undo=DAYS]'],
   description: `Operations older than --undo days (90) can no longer be undone. Content that no version,
 nothing staged and no operation refers to is removed when it is older than --grace
-days (14). Small packs are put together. Safe beside other commands.
+days (14). Small packs are put together, and what killed commands were writing into the
+working tree goes. Safe beside other commands.
 With --json: {packsBefore, packsAfter, objectsRemoved, bytesBefore, bytesAfter, operationsPruned,
 keptForUndo: {objects, bytes}}.`,
   options: (yargs) =>

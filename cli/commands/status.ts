@@ -2,6 +2,7 @@ import { pathToText, type BytePath } from '../../core/bytes.ts'
 import { describeMerge } from '../../core/merging/describe-merge.ts'
 import { shortRefName } from '../../core/changing/head.ts'
 import type { Change } from '../../core/history/changes.ts'
+import type { Operation } from '../../core/oplog.ts'
 import { readUpstreamState, type UpstreamState } from '../../core/refs/upstream.ts'
 import { emptyIndex } from '../../core/staging/changes.ts'
 import { readIndex } from '../../core/staging/stage.ts'
@@ -32,8 +33,8 @@ export const command: Command<StatusArguments> = {
 Paths start in the folder where you are. --porcelain prints 'XY PATH' lines with paths
 from the root, as git does, for programs; with -z they end with NUL, and a rename is
 'R  NEW' NUL 'OLD'. With --json: {branch, head, upstream, staged, unstaged,
-untracked, conflicts, merge, ghosts: {files, bytes}}. --ghosts lists instead the files whose
-content is not here; with --json, a line {path, size} for each.`,
+untracked, conflicts, merge, interrupted, ghosts: {files, bytes}}. --ghosts lists instead the files
+whose content is not here; with --json, a line {path, size} for each.`,
   options: (yargs) =>
     yargs
       .positional('paths', { type: 'string', array: true, describe: 'only these' })
@@ -85,7 +86,7 @@ const stagedWords: Record<Change['kind'], string> = {
   'mode-changed': 'mode changed:',
 }
 
-function showJson(context: Context, { current, merge, staged, unstaged, untracked, ghosts }: StatusReport, upstream: UpstreamState | undefined): void {
+function showJson(context: Context, { current, merge, unfinished, staged, unstaged, untracked, ghosts }: StatusReport, upstream: UpstreamState | undefined): void {
   context.stdout.json({
     branch: current.branch ? shortRefName(current.branch) : null,
     head: current.id ?? null,
@@ -101,6 +102,7 @@ function showJson(context: Context, { current, merge, staged, unstaged, untracke
     untracked: untracked.map((item) => ({ path: shownPath(item), size: item.kind === 'directory' ? null : (item.stat?.size ?? null) })),
     conflicts: (merge?.conflicts ?? []).map(({ path, reason, beside }) => ({ path: pathToText(path), reason, beside: beside === undefined ? null : pathToText(beside) })),
     merge: merge ? { command: merge.command, from: merge.theirName, interrupted: merge.phase !== 'open' } : null,
+    interrupted: unfinished?.command ?? null,
     ghosts,
   })
 }
@@ -129,6 +131,7 @@ function showLong(view: View, report: StatusReport, upstream: UpstreamState | un
   if (upstream) stdout.line(upstreamText(upstream, merge !== undefined))
   if (!current.id) stdout.line('\nNo commits yet')
   if (merge) showMerge(view, report)
+  if (report.unfinished) showUnfinished(view, report.unfinished)
   if (staged.length > 0) {
     stdout.line('\nChanges to be committed:\n  (use "dits restore --staged FILE..." to unstage)')
     for (const { kind, path, from, before, after } of staged) {
@@ -177,6 +180,13 @@ function showMerge({ context: { stdout, colors }, shown }: View, { merge }: Stat
     stdout.line(colors.red(`\t${shown(path)}`) + `  ${text}` + colors.dim(oursSize === undefined ? '' : `  ours ${formatSize(oursSize)}`))
     if (beside !== undefined) stdout.line(`\t  theirs: ${shown(beside)}` + colors.dim(theirsSize === undefined ? '' : `  ${formatSize(theirsSize)}`))
   }
+}
+
+/** A stash that is made again would put aside what is left of its first half. */
+function showUnfinished({ context: { stdout } }: View, { command, refs }: Operation): void {
+  const isStash = refs.some(({ name }) => name.startsWith('refs/stash/'))
+  stdout.line(`\nThis was interrupted half-way: ${command}`)
+  stdout.line(isStash ? '  (use "dits undo" to go back)' : '  (run it again to go on, or use "dits undo" to go back)')
 }
 
 function summary({ current, merge, staged, unstaged, untracked, tracked }: StatusReport): string {

@@ -1,8 +1,9 @@
 import type { BytePath } from '../bytes.ts'
 import type { Id } from '../objects/id.ts'
 import type { Repo } from '../repo.ts'
-import type { Index } from '../worktree/index-file.ts'
-import { makeChange, movesNothing, recordChange, type PlannedChange } from './operation.ts'
+import { decodeIndex, type Index } from '../worktree/index-file.ts'
+import { indexFromTree } from '../worktree/index-tree.ts'
+import { makeChange, movesNothing, recordChange, type Change, type PlannedChange } from './operation.ts'
 import { updateWorktree, type UncommittedPolicy, type UpdateResult } from './update-worktree.ts'
 
 export interface WorktreeChange {
@@ -14,7 +15,7 @@ export interface WorktreeChange {
   /** See UpdateOptions. */
   hint?: string
   also?: ReadonlySet<BytePath>
-  /** What else moves. Where it moves the index, that becomes the index of `target`. */
+  /** What else moves. Where it moves the index, that becomes the index of `target`; where not, `disk` says what is staged. */
   change: PlannedChange
 }
 
@@ -31,6 +32,7 @@ export async function changeWorktree(repo: Repo, { from, target, policy, hint, a
     const update = await updateWorktree(repo, from, target, {
       policy,
       hint,
+      staged: change.index ? target : change.disk?.before,
       ...(also ? { also } : {}),
       begin: async (saved, paths) => {
         if (paths === 0 && movesNothing(change)) return
@@ -38,10 +40,17 @@ export async function changeWorktree(repo: Repo, { from, target, policy, hint, a
         begun = true
       },
     })
-    await makeChange(repo, { ...change, index: change.index && { ...change.index, bytes: update.index } })
+    const index = change.index ? { ...change.index, bytes: update.index } : await sameStaged(repo, from, update)
+    await makeChange(repo, { ...change, index })
     return update
   } catch (error) {
     if (begun) repo.env.onWarning?.('this ended half-way: run the same command again to go on, or go back with: dits undo')
     throw error
   }
+}
+
+/** An index of what is staged still, in which what was replaced is no ghost any more. */
+async function sameStaged(repo: Repo, from: Index | undefined, update: UpdateResult): Promise<Change['index']> {
+  if (!from?.tree || !from.hasGhosts) return undefined
+  return { before: from.tree, after: from.tree, bytes: await indexFromTree(repo.objects, from.tree, decodeIndex(update.index)) }
 }

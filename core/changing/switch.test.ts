@@ -20,6 +20,14 @@ async function twoBranches(main: Record<string, string | null>, side: Record<str
   return test
 }
 
+/** Switches, and is cut off after the first file. */
+async function cutOff(test: TestRepo, branch: string): Promise<void> {
+  const controller = new AbortController()
+  await test.reopen({ signal: controller.signal, onProgress: ({ task, files = 0 }) => (task === 'writing' && files === 1 ? controller.abort(interruption) : undefined) })
+  await expect(test.switch(branch)).rejects.toThrow('interrupted')
+  await test.reopen()
+}
+
 describe('switching', () => {
   it('brings files, links, modes and empty folders to those of the other branch, and back', async () => {
     const main = { 'a.txt': 'a', 'run.sh': 'echo', link: 'l:a.txt', 'gone/deep.txt': 'x', empty: null, same: 'same' }
@@ -268,6 +276,23 @@ describe('switching', () => {
     expect(await test.status()).toEqual([])
     await test.undo()
     expect(test.disk()).toEqual(main)
+  })
+
+  const leftovers = { '.dits-tmp-1': 'half', 'deep/er/.dits-tmp-2': 'half' }
+  const goings: [string, (test: TestRepo) => Promise<unknown>][] = [
+    ['by going on', (test) => test.switch('side')],
+    ['by going back', (test) => test.undo()],
+  ]
+  it.each(goings)('clears up what a killed switch was writing, %s', async (_, go) => {
+    const test = await twoBranches({ a: 'a', 'deep/er/b': 'b' }, { a: 'side', 'deep/er/b': 'side', c: 'c' })
+    await cutOff(test, 'side')
+    test.write(leftovers)
+    await go(test)
+    expect(Object.keys(test.disk()).filter((path) => path in leftovers)).toEqual([])
+    expect(await test.status()).toEqual([])
+    test.write({ '.dits-tmp-3': 'of a command that was not cut off' })
+    await test.switch(await test.repo.refs.readHead().then((head) => ('branch' in head && head.branch === 'refs/heads/side' ? 'main' : 'side')))
+    expect(test.disk()).toHaveProperty('.dits-tmp-3')
   })
 
   it('keeps uncommitted work that a half-way switch with force replaced', async () => {

@@ -191,6 +191,7 @@ async function bringFiles(
   }
   const update = await updateWorktree(repo, from, trees.to, {
     policy: force ? 'save' : 'refuse',
+    staged: trees.staged,
     hint: 'commit it, put it aside with: dits stash, or undo even so with: dits undo --force (--redo brings it back)',
     begin: async (saved) => (saved ? record(saved) : undefined),
   })

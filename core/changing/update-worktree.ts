@@ -3,8 +3,10 @@ import { parentPath, pathToText, type BytePath } from '../bytes.ts'
 import type { CheckoutJob } from '../checkout/file-writer.ts'
 import { writeFiles } from '../checkout/write-files.ts'
 import { DitsError } from '../errors.ts'
+import { isPartial } from '../ghosts/partial.ts'
 import { planContent } from '../ghosts/plan-content.ts'
 import type { Id } from '../objects/id.ts'
+import { diffTrees } from '../objects/tree-walk.ts'
 import { entryAtPath } from '../objects/tree.ts'
 import type { Repo } from '../repo.ts'
 import { saveFiles } from '../staging/store-files.ts'
@@ -13,10 +15,11 @@ import { detectFoldsCase, readDiskClock, readLaterClock } from '../worktree/disk
 import type { FileStat } from '../worktree/file-stat.ts'
 import { decodeIndex, type Index } from '../worktree/index-file.ts'
 import { indexFromTree } from '../worktree/index-tree.ts'
-import { Placer } from '../worktree/place.ts'
+import { Placer, removeLeftovers } from '../worktree/place.ts'
 import { createStandingCheck } from '../worktree/standing-folder.ts'
 import { StatPatch } from '../worktree/stat-patch.ts'
 import { isToBeRemoved, planUpdate, type Step } from './plan-update.ts'
+import { findUnfinished } from './unfinished.ts'
 
 /**
  * What to do where a file that must be written or removed holds work that is
@@ -32,6 +35,11 @@ export interface UpdateOptions {
   hint?: string | undefined
   /** Paths to write even where both trees have the same, because the disk holds something else. */
   also?: ReadonlySet<BytePath>
+  /**
+   * The tree that becomes staged, where that is not the target. What it has
+   * otherwise comes with its content, for a ghost is known by what is staged.
+   */
+  staged?: Id | undefined
   /**
    * Called before the first file is touched, with the tree of uncommitted files
    * that are replaced or removed, and how many paths change on disk.
@@ -64,7 +72,7 @@ const removalsPerTurn = 256
  * tree of it, to record the operation that keeps it; then what has to go is
  * removed, and each file is replaced by a rename. After a crash the old index
  * still stands, and the same command can be run again: what is in place already
- * is recognised by its content.
+ * is recognised by its content, and what was being written is removed.
  *
  * Throws `would-overwrite` naming the files where the policy refuses, and
  * `content-unavailable`, and what saving throws; nothing was changed then.
@@ -75,9 +83,12 @@ export async function updateWorktree(repo: Repo, index: Index | undefined, targe
   const precious = steps.filter((step) => step.precious)
   const refused = options.policy === 'save' ? [] : precious.filter(({ before }) => options.policy === 'refuse' || !before)
   if (refused.length > 0) throw wouldOverwrite(refused.map((step) => step.path), options.hint)
-  const jobs = await planContent(repo, steps.filter(isWritten).map((step) => ({ job: jobOf(step), wasHydrated: isHydrated(step) })))
+  const unstaged = await pathsUnstaged(repo, target, options.staged)
+  const jobs = await planContent(repo, steps.filter(isWritten).map((step) => ({ job: jobOf(step), needsContent: isHydrated(step) || unstaged.has(step.path) })))
   const saved = await saveFiles(repo, precious.map((step) => step.path))
+  const unfinished = await findUnfinished(repo)
   await options.begin?.(saved, steps.length)
+  if (unfinished) removeLeftovers(repo.root)
   const placer = new Placer(repo.root, { foldsCase })
   const isStoodIn = createStandingCheck(repo)
   const removed = await removeOld(repo, steps, placer, isStoodIn)
@@ -93,6 +104,14 @@ export async function updateWorktree(repo: Repo, index: Index | undefined, targe
   const ghosts = jobs.filter(({ isGhost }) => isGhost).length
   const writtenMs = ghosts > 0 ? await readLaterClock(repo.folder) : readDiskClock(repo.folder)
   return { index: patchStats(made, placed, writtenMs), written: jobs.length - ghosts, ghosts, removed, saved }
+}
+
+/** Files of a partial repository that are to be on disk otherwise than they are staged. */
+async function pathsUnstaged(repo: Repo, target: Id, staged: Id | undefined): Promise<Set<BytePath>> {
+  const paths = new Set<BytePath>()
+  if (staged === undefined || staged === target || !isPartial(repo)) return paths
+  for await (const { path } of diffTrees(repo.objects, staged, target)) paths.add(path)
+  return paths
 }
 
 /** Removes what the target does not have, and what stands where it has something of another kind; the deepest first. */

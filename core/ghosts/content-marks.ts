@@ -44,13 +44,19 @@ async function stillReached(repo: Repo, ids: readonly Id[], now: readonly Id[]):
   return reached
 }
 
+/** What remotes have: `has` answers for an object by its id, `marks` has those that are here. */
+export interface OnRemote {
+  marks: ObjectMarks
+  has(id: Id): Promise<boolean>
+}
+
 /**
  * What remotes have, as far as that can be said here: everything that their
  * tips reach. `has` answers for what these commits name, whether it is here or
  * not; `marks` has the objects that are here. Of what is not here, only `asked`
  * is remembered.
  */
-export async function markOnRemote(repo: Repo, tips: readonly Id[], asked: ReadonlySet<Id>): Promise<{ marks: ObjectMarks; has(id: Id): Promise<boolean> }> {
+export async function markOnRemote(repo: Repo, tips: readonly Id[], asked: ReadonlySet<Id>): Promise<OnRemote> {
   await repo.objects.packs.proveLookups()
   const elsewhere = new Set<Id>()
   const marks = await markReachable(repo.objects, tips.map((id): ObjectRef => ({ kind: 'commit', id })), {

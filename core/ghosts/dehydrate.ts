@@ -14,7 +14,7 @@ import { readDiskClock } from '../worktree/disk.ts'
 import type { Index } from '../worktree/index-file.ts'
 import { StatPatch } from '../worktree/stat-patch.ts'
 import { patternOfPath } from '../worktree/patterns.ts'
-import { markNeeded, markOnRemote, remoteTips, type AskTips } from './content-marks.ts'
+import { markNeeded, markOnRemote, remoteTips, type AskTips, type OnRemote } from './content-marks.ts'
 import { dropContent, planDrop } from './drop-content.ts'
 import { filterCharactersMax, formatFilter, matches, pathFilter, type ContentFilter } from './filter.ts'
 import { settleFiles, type SettledFile } from './ghost-files.ts'
@@ -93,7 +93,7 @@ async function replaceByGhosts(repo: Repo, index: Index, files: readonly Settled
   return result
 }
 
-async function refuseUnsaved(files: readonly SettledFile[], onRemote: { has(id: Id): Promise<boolean> }): Promise<void> {
+async function refuseUnsaved(files: readonly SettledFile[], onRemote: OnRemote): Promise<void> {
   const unsaved = new Set<Id>()
   for (const { entry } of files) if (!(await onRemote.has(entry.id))) unsaved.add(entry.id)
   const refused = files.filter(({ entry }) => unsaved.has(entry.id)).map(({ entry }) => entry.path)

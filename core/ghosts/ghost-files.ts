@@ -4,9 +4,12 @@ import type { Repo } from '../repo.ts'
 import { emptyIndex, findChanges } from '../staging/changes.ts'
 import type { Pathspec } from '../staging/pathspec.ts'
 import { indexEntries, isStaged } from '../staging/spec-entries.ts'
-import { isFileKind } from '../worktree/content-hash.ts'
+import { holdsOnlyZeros, isFileKind } from '../worktree/content-hash.ts'
+import { lookAt } from '../worktree/disk.ts'
 import type { FileStat } from '../worktree/file-stat.ts'
 import type { Index, IndexEntry } from '../worktree/index-file.ts'
+import type { WorkChange } from '../worktree/status.ts'
+import { isPartial } from './partial.ts'
 
 /** A tracked file that is on disk as it is staged. */
 export interface SettledFile {
@@ -24,7 +27,11 @@ export interface SettledFiles {
   changed: BytePath[]
 }
 
-/** Looks at the tracked files that `spec` names. Memory follows their number. Throws `no-such-path` for a name that nothing staged is at. */
+/**
+ * Looks at the tracked files that `spec` names. A ghost of another version than
+ * what is staged is a ghost, too: zeros are nobody's work. Memory follows their number. Throws
+ * `no-such-path` for a name that nothing staged is at.
+ */
 export async function settleFiles(repo: Repo, index: Index | undefined, spec: Pathspec): Promise<SettledFiles> {
   const staged = index ?? emptyIndex()
   for (const name of spec.names) {
@@ -32,8 +39,11 @@ export async function settleFiles(repo: Repo, index: Index | undefined, spec: Pa
     throw new DitsError('no-such-path', `'${pathToText(name.path)}' ${name.isPattern ? 'matches no file that is tracked' : 'is not tracked'}`, { hint: 'see: dits ls-files' })
   }
   const seen = new Map<number, { isGhost: boolean; stat: FileStat } | undefined>()
-  for await (const { change, entry, stat, isGhost = false } of findChanges(repo, staged, spec, { untracked: 'none', touched: true })) {
-    if (entry !== undefined) seen.set(entry, change === 'touched' && stat ? { isGhost, stat } : undefined)
+  for await (const found of findChanges(repo, staged, spec, { untracked: 'none', touched: true })) {
+    const { change, entry, stat, isGhost = false } = found
+    if (entry === undefined) continue
+    if (change === 'touched') seen.set(entry, stat && { isGhost, stat })
+    else seen.set(entry, stat && (await isGhostOfAnother(repo, found)) ? { isGhost: true, stat } : undefined)
   }
   const files: SettledFiles = { ghosts: [], hydrated: [], changed: [] }
   for (const i of indexEntries(staged, spec)) {
@@ -63,4 +73,11 @@ export function countGhosts(index: Index | undefined, spec: Pathspec, settled: R
     seen.add(id)
   }
   return counted
+}
+
+/** Where it was recorded as a ghost, or takes no space, and zeros are all that is in it. */
+async function isGhostOfAnother(repo: Repo, { path, change, kind, stat, isGhost = false }: WorkChange): Promise<boolean> {
+  if (change !== 'modified' || !isFileKind(kind ?? '') || !stat || stat.size === 0 || !isPartial(repo)) return false
+  const isHole = lookAt(repo.rootBytes, path)?.blocks === 0
+  return (isGhost || isHole) && holdsOnlyZeros(repo.rootBytes, path, repo.env.signal)
 }

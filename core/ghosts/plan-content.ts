@@ -1,38 +1,72 @@
 import { pathToText, type BytePath } from '../bytes.ts'
 import type { CheckoutJob } from '../checkout/file-writer.ts'
 import { DitsError } from '../errors.ts'
+import { readCommit } from '../history/paint.ts'
+import type { Id } from '../objects/id.ts'
+import { entryAtPath } from '../objects/tree.ts'
 import type { Repo } from '../repo.ts'
+import { markOnRemote, remoteTips, type OnRemote } from './content-marks.ts'
 import { bringContent, contentIsHere } from './hydrate-content.ts'
 import { filtersOf, isWanted } from './partial.ts'
 
-/** A file that is about to be written, and whether a person has the content of its present version before them. */
+/** A file that is about to be written. */
 export interface WantedFile {
   job: CheckoutJob
-  wasHydrated: boolean
+  /**
+   * It is no ghost whatever the filters say: a person has the content of its
+   * present version before them, or another version is going to be staged, so
+   * that the index could not say of which one it is a ghost.
+   */
+  needsContent: boolean
 }
 
 /**
  * Decides, for files that are about to be written, which become ghosts: in a
  * partial repository those whose content is not here, that no filter wants,
- * and that are none whose present version is there with its content. What is
- * wanted and missing is brought, all of it together. Nothing of the working
- * tree is changed. Throws `content-unavailable`, naming the files, where
- * wanted content cannot be had.
+ * that may be ghosts, and that are no work of which only a part has to come
+ * from a remote. What is wanted and missing is brought, all of it together.
+ * Nothing of the working tree is changed. Throws `content-unavailable`, naming
+ * the files, where wanted content cannot be had.
  */
 export async function planContent(repo: Repo, files: readonly WantedFile[]): Promise<CheckoutJob[]> {
   const filters = filtersOf(repo.config)
   if (filters.length === 0) return files.map(({ job }) => job)
   const missing: CheckoutJob[] = []
   const jobs: CheckoutJob[] = []
-  for (const { job, wasHydrated } of files) {
+  const isElsewhere = lookOnRemotes(repo)
+  for (const { job, needsContent } of files) {
     repo.env.signal?.throwIfAborted()
     const isHere = job.size === 0 || (await contentIsHere(repo.objects, job))
-    const mustCome = wasHydrated || job.kind === 'symlink' || isWanted(filters, job.path, job.size)
-    if (!isHere && mustCome) missing.push(job)
+    const isAsked = needsContent || job.kind === 'symlink' || isWanted(filters, job.path, job.size)
+    const mustCome = !isHere && (isAsked || !(await isElsewhere(job)))
+    if (mustCome) missing.push(job)
     jobs.push(isHere || mustCome ? job : { ...job, isGhost: true })
   }
   await bringFiles(repo, missing)
   return jobs
+}
+
+/**
+ * Whether a version of which not everything is here is whole on a remote.
+ * What dits made here has its manifest here, and only what remotes reach ever
+ * leaves the store. So where the manifest, or the only chunk, is missing, a
+ * remote has the file; where it is there and chunks are missing, it may be work
+ * that shares them with what a remote has, and the remotes' commits decide.
+ */
+function lookOnRemotes(repo: Repo): (job: CheckoutJob) => Promise<boolean> {
+  let trees: Promise<Id[]> | undefined
+  let reached: Promise<OnRemote> | undefined
+  const readTrees = async () => {
+    const found: Id[] = []
+    for (const tip of await remoteTips(repo, undefined)) found.push((await readCommit(repo.objects, tip)).tree)
+    return found
+  }
+  return async ({ path, id }) => {
+    if ((await repo.objects.locateKnown(id)) === undefined) return true
+    for (const tree of await (trees ??= readTrees())) if ((await entryAtPath(repo.objects, tree, path))?.id === id) return true
+    reached ??= remoteTips(repo, undefined).then((tips) => markOnRemote(repo, tips, new Set()))
+    return (await reached).has(id)
+  }
 }
 
 /** Brings the content of files, of those where it is not here. Throws `content-unavailable`, naming them, where nothing can bring it. */

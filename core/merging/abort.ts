@@ -11,6 +11,7 @@ import { readIndex } from '../staging/stage.ts'
 import { checkUnchanged } from '../worktree/content-hash.ts'
 import { decodeIndex, type Index } from '../worktree/index-file.ts'
 import { indexFromTree } from '../worktree/index-tree.ts'
+import { removeLeftovers } from '../worktree/place.ts'
 import { readLiveMerge, type MergeCommand, type MergeState } from './merge-state.ts'
 import { openWorkbench } from './workbench.ts'
 
@@ -46,6 +47,7 @@ export async function abortMerge(repo: Repo, command: MergeCommand): Promise<Abo
       // A state that was interrupted is nothing that undo should bring back.
       merge: state.phase === 'open' ? { before: state } : {},
     }
+    if (state.phase !== 'open') removeLeftovers(repo.root)
     const update = await changeWorktree(repo, { from, target, policy: 'save', also: await workedIn(repo, state, from), change })
     return { state, written: update.written, removed: update.removed, saved: update.saved !== undefined }
   })

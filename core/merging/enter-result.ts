@@ -2,7 +2,6 @@ import type { BytePath } from '../bytes.ts'
 import { headMove, readCurrentHead, type CurrentHead, type HeadMove } from '../changing/head.ts'
 import { applyChange } from '../changing/operation.ts'
 import { updateWorktree, wouldOverwrite } from '../changing/update-worktree.ts'
-import { hasCode } from '../errors.ts'
 import { isPartial } from '../ghosts/partial.ts'
 import { bringFiles } from '../ghosts/plan-content.ts'
 import type { Conflict } from '../history/merge-trees.ts'
@@ -14,6 +13,7 @@ import { readIndex } from '../staging/stage.ts'
 import { checkUnchanged } from '../worktree/content-hash.ts'
 import { decodeIndex, type Index } from '../worktree/index-file.ts'
 import { indexFromTree } from '../worktree/index-tree.ts'
+import { removeLeftovers } from '../worktree/place.ts'
 import { planBeside } from './beside-files.ts'
 import { clearMergeState, readMergeState, writeMergeState, type ConflictSide, type MergeCommand, type MergeState, type OpenConflict } from './merge-state.ts'
 import { interrupted } from './refuse.ts'
@@ -52,7 +52,8 @@ export type Result = Omit<MergeState, 'phase' | 'from' | 'original' | 'conflicts
  * on a half of it are refused.
  *
  * Throws `would-overwrite`, with everything as it was, where uncommitted
- * changes are in the way.
+ * changes are in the way, and `content-unavailable` likewise where content
+ * that has to come cannot be had.
  */
 export async function enterResult(repo: Repo, start: Start, result: Result): Promise<Entered> {
   await refuseWorkedIn(repo, start, result)
@@ -60,11 +61,11 @@ export async function enterResult(repo: Repo, start: Start, result: Result): Pro
   const state = await stateOf(repo, start, result)
   const noted = await readMergeState(repo)
   await writeMergeState(repo, state)
+  let begun = false
   try {
-    return await putInPlace(repo, start, state)
+    return await putInPlace(repo, start, state, () => void (begun = true))
   } catch (error) {
-    // Only this error is known to come before anything was changed.
-    if (hasCode(error, 'would-overwrite')) await (noted ? writeMergeState(repo, noted) : clearMergeState(repo))
+    if (!begun) await (noted ? writeMergeState(repo, noted) : clearMergeState(repo))
     else repo.env.onWarning?.(`the ${state.command} was interrupted half-way: run it again to go on, or give it up with: dits ${state.command} --abort`)
     throw error
   }
@@ -101,6 +102,7 @@ export async function resumeInterrupted(repo: Repo, command: MergeCommand, reque
   if (state.command !== command || state.request.join() !== request.join()) throw interrupted(state)
   if (current.id !== state.from.head) await moveBack(repo, current, state.from.head)
   const index = await readIndex(repo)
+  removeLeftovers(repo.root)
   return putInPlace(repo, { current: await readCurrentHead(repo), index }, state)
 }
 
@@ -110,10 +112,11 @@ async function moveBack(repo: Repo, { branch, id }: CurrentHead, to: Id | undefi
   else if (to) await repo.refs.writeHead({ id: to })
 }
 
-async function putInPlace(repo: Repo, { current, index }: Pick<Start, 'current' | 'index'>, state: MergeState): Promise<Entered> {
+/** `begin` is called when everything was looked at, before the first file is touched. */
+async function putInPlace(repo: Repo, { current, index }: Pick<Start, 'current' | 'index'>, state: MergeState, begin = () => {}): Promise<Entered> {
   const { previous, ...rest } = state
   const { disk, staged, from } = state
-  const update = await updateWorktree(repo, index, disk, { policy: 'refuse' })
+  const update = await updateWorktree(repo, index, disk, { policy: 'refuse', staged, begin: async () => begin() })
   const bytes = staged === disk ? update.index : await indexFromTree(repo.objects, staged, decodeIndex(update.index))
   const after: MergeState | undefined = state.phase === 'opening' ? { ...rest, phase: 'open' } : undefined
   const moves: HeadMove = state.head && state.head !== current.id ? headMove(current, state.head) : {}

@@ -1,9 +1,11 @@
 import { indexKey } from '../changing/operation.ts'
 import { readCurrentHead, type CurrentHead } from '../changing/head.ts'
+import { lookForUnfinished } from '../changing/unfinished.ts'
 import { hasCode } from '../errors.ts'
 import { countGhosts } from '../ghosts/ghost-files.ts'
 import { changesBetween, type Change } from '../history/changes.ts'
 import { readLiveMerge, type MergeState } from '../merging/merge-state.ts'
+import type { Operation } from '../oplog.ts'
 import { withLock, type Repo } from '../repo.ts'
 import { readDiskClock } from '../worktree/disk.ts'
 import type { FileStat } from '../worktree/file-stat.ts'
@@ -17,6 +19,8 @@ import { readIndex } from './stage.ts'
 export interface StatusReport {
   current: CurrentHead
   merge: MergeState | undefined
+  /** The last operation, where it was cut off between changing files and changing what is staged. */
+  unfinished: Operation | undefined
   /** What the next commit would change. */
   staged: Change[]
   /** What the working tree changes against what is staged. */
@@ -44,7 +48,8 @@ export async function readStatus(repo: Repo, spec: Pathspec, options: StatusOpti
   const startMs = readClockIfWritable(repo)
   const [current, index] = [await readCurrentHead(repo), await readIndex(repo)]
   const merge = await readLiveMerge(repo, current.id)
-  const report: StatusReport = { current, merge, staged: [], unstaged: [], untracked: [], skipped: [], tracked: index?.count ?? 0, ghosts: { files: 0, bytes: 0 } }
+  const unfinished = merge ? undefined : await lookForUnfinished(repo)
+  const report: StatusReport = { current, merge, unfinished, staged: [], unstaged: [], untracked: [], skipped: [], tracked: index?.count ?? 0, ghosts: { files: 0, bytes: 0 } }
   for await (const change of changesBetween(repo.objects, current.commit?.tree, index?.tree, { renames: true })) {
     if (spec.matches(change.path)) report.staged.push(change)
   }

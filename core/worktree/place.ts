@@ -197,7 +197,8 @@ function setTime(fd: number, timeNs: bigint): void {
  * Removes the temporary files that a killed checkout left anywhere in a
  * working tree, and answers how many. Only for who holds the repository's
  * lock, or it takes another command's files away. Symlinks, other
- * repositories and folders that are named like temporary files are not entered.
+ * repositories and folders that are named like temporary files are not entered;
+ * what may not be removed stays.
  */
 export function removeLeftovers(root: string): number {
   const rootBytes = pathFromText(root)
@@ -211,10 +212,19 @@ export function removeLeftovers(root: string): number {
       if (name.startsWith(temporaryPrefix)) {
         // No checkout makes folders of such names: somebody has files of their own there.
         if (isFolder) continue
-        rmSync(diskPath(rootBytes, path), { force: true })
-        removed++
+        if (removeLeftover(diskPath(rootBytes, path))) removed++
       } else if (isFolder && !isRepositoryName(name)) pending.push(path)
     }
   }
   return removed
+}
+
+function removeLeftover(file: string | Buffer): boolean {
+  try {
+    rmSync(file, { force: true })
+    return true
+  } catch (error) {
+    if (isErrno(error, 'EACCES', 'EPERM', 'EROFS', 'EBUSY')) return false
+    throw error
+  }
 }
