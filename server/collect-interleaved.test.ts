@@ -18,7 +18,8 @@ interface World extends Team {
   isDoubtful: boolean
 }
 
-const branches = ['main', 'cut', 'sound']
+/** Those that come and go; another one is where clones start, which no push may take away. */
+const branches = ['title', 'cut', 'sound']
 
 async function createWorld(random: Random): Promise<World> {
   const team = await createTeam()
@@ -27,6 +28,9 @@ async function createWorld(random: Random): Promise<World> {
   const world: World = { ...team, turns, servers: [], calm: team.serve(), synthetic, commits: await randomHistory(random, synthetic, 7), isDoubtful: false }
   const onDone = (call: 'put' | 'delete', key: string) => void (world.isDoubtful ||= call === 'delete' || key.startsWith(`${contentPrefix}refs/`))
   for (const name of ['a', 'b']) world.servers.push(team.serve(turns.store(name, team.store, contentPrefix, onDone)))
+  const first = synthetic.commit(synthetic.tree(new Map()))
+  await synthetic.flush()
+  expect(await pushBranch(world.calm, world.token, synthetic, 'main', first)).toBe('')
   return world
 }
 
@@ -80,7 +84,9 @@ describe('pushes, deletions and collections at the same time, through several se
       })
       for (const branch of branches) expect(await pushBranch(world.calm, world.token, world.synthetic, branch, undefined)).toBe('')
       await collect(world.calm)
-      expect(await keysOf(world.store, 'packs/')).toEqual([])
+      // What is left is the commit of the branch that stays, and its tree.
+      expect(await checkWhole(world.store)).toBe(2)
+      expect((await keysOf(world.store, 'packs/')).length).toBe(2)
     })
     // Otherwise nothing was tested.
     expect(counts.moved).toBeGreaterThan(100)
