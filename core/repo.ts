@@ -134,22 +134,25 @@ async function openStore(root: string, folder: string, store: DiskStore, env: En
     if (statSync(place, { throwIfNoEntry: false })?.isFile() === false) throw noFile(place)
   }
   if (!(await holdsRepository(store, folder))) throw unsupportedFormat(folder)
+  const stored = await openStored(store, { subject: path.join(folder, 'config'), userConfig: parseConfig(env.userConfig, 'user configuration') })
+  return { root, rootBytes: pathFromText(root), folder, ...stored, store, content: createSupply(env.openContentSource), env }
+}
+
+/** What a store alone holds of a repository: also of one that has no working tree, such as a server's. */
+export interface StoredRepo extends Pick<Repo, 'objects' | 'refs' | 'oplog' | 'config'> {
+  readonly store: ByteStore
+}
+
+/** The repository in a store; `subject` names its configuration in messages. Throws `config-damaged` and what reading the store throws. */
+export async function openStored(store: ByteStore, { subject = 'config', userConfig }: { subject?: string; userConfig?: Config } = {}): Promise<StoredRepo> {
   const own = await store.get('config')
-  const config = mergeConfigs([
-    parseConfig(env.userConfig, 'user configuration'),
-    parseConfig(own ? Buffer.from(own.bytes).toString('utf8') : '', path.join(folder, 'config')),
-  ])
+  const config = parseConfig(own ? Buffer.from(own.bytes).toString('utf8') : '', subject)
   return {
-    root,
-    rootBytes: pathFromText(root),
-    folder,
     store,
     objects: await PackedObjects.open(store),
     refs: createRefs(store),
     oplog: createOpLog(store),
-    config,
-    content: createSupply(env.openContentSource),
-    env,
+    config: mergeConfigs(userConfig ? [userConfig, config] : [config]),
   }
 }
 

@@ -40,20 +40,6 @@ export class ByteQueue {
     return whole
   }
 
-  /** The next `length` bytes, which must be there, as one run; they stay. */
-  peek(length: number): Uint8Array {
-    const first = this.#pieces[this.#done]!.subarray(this.#taken, this.#taken + length)
-    if (first.length === length) return first
-    const whole = new Uint8Array(length)
-    whole.set(first)
-    for (let at = first.length, next = this.#done + 1; at < length; next++) {
-      const piece = this.#pieces[next]!.subarray(0, length - at)
-      whole.set(piece, at)
-      at += piece.length
-    }
-    return whole
-  }
-
   /** The next bytes, at most `max`, as they lie in one piece. */
   takeSome(max: number): Uint8Array {
     const piece = this.#pieces[this.#done]

@@ -1,4 +1,5 @@
 import { hasCode } from '../errors.ts'
+import type { Id } from '../objects/id.ts'
 import type { Operation } from '../oplog.ts'
 import { withLock, type Repo } from '../repo.ts'
 import { readIndex } from '../staging/stage.ts'
@@ -11,19 +12,23 @@ import { readIndex } from '../staging/stage.ts'
  * undo is recorded once its files are in place; neither is found here.
  */
 export async function findUnfinished(repo: Repo): Promise<Operation | undefined> {
+  return unfinishedBeside(repo, async () => (await readIndex(repo))?.tree)
+}
+
+async function unfinishedBeside(repo: Repo, readStaged: () => Promise<Id | undefined>): Promise<Operation | undefined> {
   const last = await readLast(repo)
   if (!last?.worktree || last.undoes !== undefined) return undefined
   const { head, staged } = last
   // An index that is not there, as before a first checkout, may also have been lost since.
-  if (staged.before !== undefined && staged.before !== staged.after && (await readIndex(repo))?.tree === staged.before) return last
+  if (staged.before !== undefined && staged.before !== staged.after && (await readStaged()) === staged.before) return last
   const before = JSON.stringify(head.before)
   if (before === JSON.stringify(head.after)) return undefined
   return before === JSON.stringify(await repo.refs.readHead()) ? last : undefined
 }
 
-/** The same for who does not hold the lock, and waits for nobody: `undefined` where another command is at work, or where the repository may not be written. */
-export async function lookForUnfinished(repo: Repo): Promise<Operation | undefined> {
-  if (!(await findUnfinished(repo))) return undefined
+/** The same for who does not hold the lock, has read what is staged, and waits for nobody: `undefined` where another command is at work, or where the repository may not be written. */
+export async function lookForUnfinished(repo: Repo, staged: Id | undefined): Promise<Operation | undefined> {
+  if (!(await unfinishedBeside(repo, async () => staged))) return undefined
   try {
     return await withLock(repo, () => findUnfinished(repo), { waitMs: 0 })
   } catch (error) {

@@ -1,12 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { mergeConfigs, parseConfig } from '../config.ts'
 import { DitsError } from '../errors.ts'
 import type { Id } from '../objects/id.ts'
-import { createOpLog } from '../oplog.ts'
-import { PackedObjects } from '../pack/packed-objects.ts'
 import { ObjectMarks } from '../reachable.ts'
-import { createRefs } from '../refs/refs.ts'
-import { holdsRepository } from '../repo.ts'
+import { holdsRepository, openStored } from '../repo.ts'
 import { findRoots, type Root } from '../roots.ts'
 import type { ByteStore } from '../store/byte-store.ts'
 import { deadAfterMs, movesUnderWay } from './announced-move.ts'
@@ -32,15 +28,7 @@ const pauseMs = 200
 
 /** What a collection works on, in a store without a working tree. */
 export async function openCollectable(store: ByteStore, options: Pick<Collectable, 'newSessionName' | 'signal' | 'onMarked'>): Promise<Collectable> {
-  const own = await store.get('config')
-  return {
-    ...options,
-    store,
-    objects: await PackedObjects.open(store),
-    refs: createRefs(store),
-    oplog: createOpLog(store),
-    config: mergeConfigs([parseConfig(own ? Buffer.from(own.bytes).toString('utf8') : '', 'config')]),
-  }
+  return { ...options, ...(await openStored(store)) }
 }
 
 /** What a collection would do, as far as can be told without doing it. `nowMs` is the time by the clock of the store, as nearly as it is known. */

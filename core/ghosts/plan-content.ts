@@ -54,17 +54,19 @@ export async function planContent(repo: Repo, files: readonly WantedFile[]): Pro
  * that shares them with what a remote has, and the remotes' commits decide.
  */
 function lookOnRemotes(repo: Repo): (job: CheckoutJob) => Promise<boolean> {
+  let tips: Promise<Id[]> | undefined
   let trees: Promise<Id[]> | undefined
   let reached: Promise<OnRemote> | undefined
+  const readTips = () => (tips ??= remoteTips(repo, undefined))
   const readTrees = async () => {
     const found: Id[] = []
-    for (const tip of await remoteTips(repo, undefined)) found.push((await readCommit(repo.objects, tip)).tree)
+    for (const tip of await readTips()) found.push((await readCommit(repo.objects, tip)).tree)
     return found
   }
   return async ({ path, id }) => {
     if ((await repo.objects.locateKnown(id)) === undefined) return true
     for (const tree of await (trees ??= readTrees())) if ((await entryAtPath(repo.objects, tree, path))?.id === id) return true
-    reached ??= remoteTips(repo, undefined).then((tips) => markOnRemote(repo, tips, new Set()))
+    reached ??= readTips().then((known) => markOnRemote(repo, known, new Set()))
     return (await reached).has(id)
   }
 }

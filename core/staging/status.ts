@@ -48,7 +48,7 @@ export async function readStatus(repo: Repo, spec: Pathspec, options: StatusOpti
   const startMs = readClockIfWritable(repo)
   const [current, index] = [await readCurrentHead(repo), await readIndex(repo)]
   const merge = await readLiveMerge(repo, current.id)
-  const unfinished = merge ? undefined : await lookForUnfinished(repo)
+  const unfinished = merge ? undefined : await lookForUnfinished(repo, index?.tree)
   const report: StatusReport = { current, merge, unfinished, staged: [], unstaged: [], untracked: [], skipped: [], tracked: index?.count ?? 0, ghosts: { files: 0, bytes: 0 } }
   for await (const change of changesBetween(repo.objects, current.commit?.tree, index?.tree, { renames: true })) {
     if (spec.matches(change.path)) report.staged.push(change)
